@@ -1,0 +1,255 @@
+"""Every error the tool can end with: one root, one exit code each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import ClassVar
+
+
+class ScaffoldError(Exception):
+    """Root of every expected failure; the message says where, what, and what next."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class InvalidAnswerError(ScaffoldError):
+    """An answer (flag or prompt) that no plan can be made from."""
+
+    exit_code = 2
+
+    def __init__(self, option: str, value: object, reason: str) -> None:
+        super().__init__(f"{option} {value!r}: {reason}")
+        self.option = option
+        self.value = value
+
+
+class MissingAnswerError(ScaffoldError):
+    """A required answer was not given and there is no terminal to ask on."""
+
+    exit_code = 2
+
+    def __init__(self, options: Sequence[str]) -> None:
+        super().__init__(
+            f"missing {', '.join(options)}: there is no terminal to ask on, so every "
+            "answer must be an option"
+        )
+        self.options = tuple(options)
+
+
+class NameTakenError(ScaffoldError):
+    """The model name already means something in this checkout."""
+
+    exit_code = 4
+
+    def __init__(self, name: str, where: Sequence[str]) -> None:
+        super().__init__(
+            f"the name {name!r} is already taken: {'; '.join(where)}. "
+            "Choose another --name, or remove what is there"
+        )
+        self.name = name
+        self.where = tuple(where)
+
+
+class UnknownBaseError(ScaffoldError):
+    """--base names nothing that can be read."""
+
+    exit_code = 5
+
+    def __init__(
+        self, base: str, looked_in: str, suggestions: Sequence[str] = ()
+    ) -> None:
+        hint = f"; did you mean {' or '.join(suggestions)}?" if suggestions else ""
+        super().__init__(f"unknown base {base!r}: looked in {looked_in}{hint}")
+        self.base = base
+        self.suggestions = tuple(suggestions)
+
+
+class UnsupportedBaseError(ScaffoldError):
+    """The base exists, but no action model can be generated on it."""
+
+    exit_code = 6
+
+    def __init__(self, base: str, reason: str) -> None:
+        super().__init__(f"base {base!r} cannot be scaffolded: {reason}")
+        self.base = base
+
+
+class NotACheckoutError(ScaffoldError):
+    """No RLinf checkout at, or above, a folder."""
+
+    exit_code = 7
+
+    def __init__(self, folder: Path, looked_for: str) -> None:
+        super().__init__(
+            f"{folder} is not in an RLinf checkout: no {looked_for} there or in any "
+            "folder above. Give the checkout's root with --checkout"
+        )
+        self.folder = folder
+
+
+class UnknownLayoutError(ScaffoldError):
+    """The checkout wires its models in a way that no layout describes, or that two do."""
+
+    exit_code = 8
+
+    def __init__(self, axis: str, findings: Sequence[str]) -> None:
+        rows = "\n".join(f"  - {finding}" for finding in findings)
+        super().__init__(f"the checkout's {axis} is not recognised:\n{rows}")
+        self.axis = axis
+        self.findings = tuple(findings)
+
+
+class SourceSyntaxError(ScaffoldError):
+    """A file to read or patch does not parse."""
+
+    exit_code = 9
+
+    def __init__(self, path: PurePosixPath | str, line: int, reason: str) -> None:
+        super().__init__(
+            f"{path}:{line}: cannot be parsed: {reason}. Mend the file, then run again"
+        )
+        self.path = path
+        self.line = line
+
+
+class AnchorNotFoundError(ScaffoldError):
+    """The place where a line belongs is not in the file."""
+
+    exit_code = 10
+
+    def __init__(self, path: PurePosixPath | str, anchor: str, hand_edit: str) -> None:
+        super().__init__(f"{path}: found no {anchor}. By hand: {hand_edit}")
+        self.path = path
+        self.anchor = anchor
+
+
+class WiringChangedError(ScaffoldError):
+    """What stands at a wiring's place is not what the tool writes there."""
+
+    exit_code = 11
+
+    def __init__(
+        self, path: PurePosixPath | str, line: int, what: str, expected: str
+    ) -> None:
+        super().__init__(
+            f"{path}:{line}: {what} is there, but is not what was generated; "
+            f"expected {expected}"
+        )
+        self.path = path
+        self.line = line
+        self.what = what
+
+
+class TargetExistsError(ScaffoldError):
+    """A file to create is already there with other content."""
+
+    exit_code = 12
+
+    def __init__(self, paths: Sequence[PurePosixPath]) -> None:
+        super().__init__(
+            f"already there, with other content: {', '.join(map(str, paths))}. "
+            "Move it away, or choose another --name"
+        )
+        self.paths = tuple(paths)
+
+
+class DirtyFilesError(ScaffoldError):
+    """Files to touch have uncommitted changes."""
+
+    exit_code = 13
+
+    def __init__(self, paths: Sequence[PurePosixPath]) -> None:
+        super().__init__(
+            f"uncommitted changes in {', '.join(map(str, paths))}. Commit or stash "
+            "them, or pass --allow-dirty"
+        )
+        self.paths = tuple(paths)
+
+
+class ConflictError(ScaffoldError):
+    """A file changed between the plan and its application; nothing was touched."""
+
+    exit_code = 14
+
+    def __init__(self, paths: Sequence[PurePosixPath]) -> None:
+        super().__init__(
+            f"changed since the plan was made: {', '.join(map(str, paths))}. "
+            "Nothing was touched; run again"
+        )
+        self.paths = tuple(paths)
+
+
+class UnsafePathError(ScaffoldError):
+    """A path leads out of the checkout."""
+
+    exit_code = 15
+
+    def __init__(self, path: PurePosixPath, leads_to: Path | str) -> None:
+        super().__init__(
+            f"{path} leads out of the checkout, to {leads_to}. Nothing was touched"
+        )
+        self.path = path
+
+
+class LockedError(ScaffoldError):
+    """Another run is writing to this checkout."""
+
+    exit_code = 16
+
+    def __init__(self, checkout: Path, holder: str) -> None:
+        super().__init__(f"{checkout} is being changed by {holder}; wait for it to end")
+        self.checkout = checkout
+
+
+class NothingToUndoError(ScaffoldError):
+    """There is no receipt for what is to be undone."""
+
+    exit_code = 17
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        hint = f"; undo knows {', '.join(known)}" if known else ""
+        super().__init__(f"nothing to undo for {name!r} in this checkout{hint}")
+        self.name = name
+
+
+class InterpreterError(ScaffoldError):
+    """The interpreter chosen for the proof lacks something."""
+
+    exit_code = 18
+
+    def __init__(self, python: Path, missing: Sequence[str]) -> None:
+        packages = " ".join(missing)
+        super().__init__(
+            f"{python} cannot run the smoke test: no {', '.join(missing)}. "
+            f"Install with `{python} -m pip install {packages}`, choose another "
+            "interpreter with --python, or skip the proof with --no-smoke"
+        )
+        self.python = python
+        self.missing = tuple(missing)
+
+
+class SmokeTestFailedError(ScaffoldError):
+    """A proof failed; the files stay."""
+
+    exit_code = 20
+
+    def __init__(self, name: str, failed: Sequence[str], log: Path) -> None:
+        what = ", ".join(failed) if failed else "it did not finish"
+        super().__init__(
+            f"the smoke test of {name!r} failed: {what}. The files stay; log: {log}"
+        )
+        self.failed = tuple(failed)
+        self.log = log
+
+
+class GoldenWriteRefusedError(ScaffoldError):
+    """Golden trees are never rewritten where CI runs."""
+
+    exit_code = 21
+
+    def __init__(self) -> None:
+        super().__init__(
+            "golden --update does not write where CI is set: run it on your machine, "
+            "read the diff, and commit it"
+        )

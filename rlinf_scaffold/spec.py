@@ -1,0 +1,150 @@
+"""What the user asked for, and what its base is: validated once, then only read."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+import sys
+from dataclasses import dataclass
+
+from rlinf_scaffold.errors import InvalidAnswerError
+
+PRECISIONS = ("bf16", "fp16", "fp32")
+ATTENTIONS = ("flash_attention_2", "sdpa", "eager")
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}[a-z0-9]|[a-z]")
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+_RESERVED = frozenset({"model", "models", "modules", "rlinf", "test", "tests"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """What a HuggingFace base is, as far as an action model on it needs to know.
+
+    Attributes:
+        class_name: the class to subclass, e.g. ``LlamaForCausalLM``.
+        module: where it is imported from, e.g. ``transformers``.
+        config_class: its configuration class.
+        config_module: where that is imported from.
+        model_type: the configuration's ``model_type``.
+        hidden_size: width of the last hidden state that the value head reads.
+        vocab_size: rows of the language head.
+        tie_word_embeddings: whether the head shares the embedding's weight.
+        layer_classes: classes that FSDP wraps, each really instantiated by the base.
+        lora_targets: leaf names of the linear layers inside those classes.
+        forward_arguments: named parameters of the base's ``forward``.
+        checkpoint: the folder that the user gave as base, if any.
+    """
+
+    class_name: str
+    module: str
+    config_class: str
+    config_module: str
+    model_type: str
+    hidden_size: int
+    vocab_size: int
+    tie_word_embeddings: bool
+    layer_classes: tuple[str, ...]
+    lora_targets: tuple[str, ...]
+    forward_arguments: tuple[str, ...]
+    checkpoint: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """The user's answers.
+
+    Attributes:
+        name: RLinf's ``model_type`` for the new model, a lower-case identifier.
+        head: action head, the name of a module in ``heads``.
+        action_dim: numbers per action step.
+        action_chunks: action steps predicted at once.
+        action_bins: tokens per number.
+        unnorm_key: which entry of the dataset statistics un-normalises actions; empty
+            takes the only one there is.
+        lora: whether the YAML switches LoRA on.
+        value_head: whether the YAML switches the value head on.
+        precision: dtype of the weights in RLinf's words.
+        attn_implementation: attention kernel in transformers' words.
+        trust_remote_code: whether the YAML lets the checkpoint bring its own code.
+        recipe: path of the recipe to derive from; empty chooses one.
+    """
+
+    name: str
+    head: str = "tokens"
+    action_dim: int = 7
+    action_chunks: int = 1
+    action_bins: int = 256
+    unnorm_key: str = ""
+    lora: bool = False
+    value_head: bool = True
+    precision: str = "bf16"
+    attn_implementation: str = "flash_attention_2"
+    trust_remote_code: bool = False
+    recipe: str = ""
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        for option, value, least in (
+            ("--action-dim", self.action_dim, 1),
+            ("--action-chunks", self.action_chunks, 1),
+            ("--action-bins", self.action_bins, 2),
+        ):
+            if value < least:
+                raise InvalidAnswerError(option, value, f"must be at least {least}")
+        if self.unnorm_key and not _KEY.fullmatch(self.unnorm_key):
+            raise InvalidAnswerError(
+                "--unnorm-key", self.unnorm_key, "letters, digits and _ . + - only"
+            )
+        for option, answer, choices in (
+            ("--precision", self.precision, PRECISIONS),
+            ("--attn-implementation", self.attn_implementation, ATTENTIONS),
+        ):
+            if answer not in choices:
+                raise InvalidAnswerError(option, answer, f"one of {', '.join(choices)}")
+
+    @property
+    def member(self) -> str:
+        """Name of the model among RLinf's supported models, e.g. ``MY_VLA``."""
+        return self.name.upper()
+
+    @property
+    def class_stem(self) -> str:
+        """CamelCase of the name, e.g. ``MyVla``."""
+        return "".join(part.capitalize() for part in self.name.split("_"))
+
+    @property
+    def class_name(self) -> str:
+        """The generated class, e.g. ``MyVlaForRLActionPrediction``."""
+        return f"{self.class_stem}ForRLActionPrediction"
+
+    @property
+    def action_tokens(self) -> int:
+        """Tokens generated per observation: one per number of every action step."""
+        return self.action_dim * self.action_chunks
+
+
+def check_name(name: str) -> None:
+    """Refuse a model name that is no safe, free, lower-case identifier.
+
+    Raises:
+        InvalidAnswerError: with the reason.
+    """
+    reason = None
+    if not _NAME.fullmatch(name):
+        reason = (
+            "must be a lower-case identifier: a letter, then letters, digits or _ "
+            "(not last), 64 at most"
+        )
+    elif "__" in name:
+        reason = "must not hold two underscores in a row"
+    elif keyword.iskeyword(name) or keyword.issoftkeyword(name):
+        reason = "is a Python keyword"
+    elif hasattr(builtins, name):
+        reason = "is a Python builtin"
+    elif name in sys.stdlib_module_names:
+        reason = "is a module of Python's standard library"
+    elif name in _RESERVED:
+        reason = "is a word that RLinf or its tests already use for something else"
+    if reason is not None:
+        raise InvalidAnswerError("--name", name, reason)
