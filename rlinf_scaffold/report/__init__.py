@@ -1,0 +1,1 @@
+"""Values to what people and machines read; pure."""

@@ -1,0 +1,46 @@
+"""One module per place where RLinf must know a model; each ends in one Surface."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from rlinf_scaffold.changes import FileChange
+from rlinf_scaffold.checkout import Tree
+from rlinf_scaffold.contracts import Contract
+from rlinf_scaffold.discovery import discover
+from rlinf_scaffold.heads import Head
+from rlinf_scaffold.layouts import Layout
+from rlinf_scaffold.spec import Base, ModelSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Everything that a surface needs to know, resolved."""
+
+    spec: ModelSpec
+    base: Base
+    layout: Layout
+    contract: Contract
+    head: Head
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surface:
+    """One place where RLinf must know a model.
+
+    Attributes:
+        name: what reports call it.
+        title: one line for people.
+        plan: the changes that wire the model there; none where it is wired already.
+    """
+
+    name: str
+    title: str
+    plan: Callable[[Tree, Job], Iterable[FileChange]]
+
+
+def all_surfaces() -> tuple[Surface, ...]:
+    """Return every surface of this package."""
+    return discover(sys.modules[__name__], Surface)
