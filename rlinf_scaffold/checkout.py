@@ -88,9 +88,7 @@ class MemoryTree:
     def folders(self, folder: PurePosixPath) -> tuple[PurePosixPath, ...]:
         """Return the sorted paths of the folders directly in a folder."""
         parents = {parent for path in self.contents for parent in path.parents}
-        return tuple(
-            sorted(path for path in parents if path.parent == folder != path)
-        )
+        return tuple(sorted(path for path in parents if path.parent == folder != path))
 
 
 @dataclass(frozen=True, slots=True)
