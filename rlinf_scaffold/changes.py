@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -46,17 +47,30 @@ class FileChange:
         return FileChange(self.path, before=self.after, after=self.before)
 
     def diff(self) -> str:
-        """Return the unified diff, with git's a/ and b/ prefixes."""
+        """Return the unified diff as git writes it: ``git apply`` takes it."""
         lines = difflib.unified_diff(
-            (self.before or "").splitlines(keepends=True),
-            (self.after or "").splitlines(keepends=True),
+            _lines(self.before),
+            _lines(self.after),
             fromfile="/dev/null" if self.before is None else f"a/{self.path}",
             tofile="/dev/null" if self.after is None else f"b/{self.path}",
         )
-        return "".join(
+        return self._header() + "".join(
             line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
             for line in lines
         )
+
+    def _header(self) -> str:
+        header = f"diff --git a/{self.path} b/{self.path}\n"
+        if self.before is None:
+            header += "new file mode 100644\n"
+        if self.after is None:
+            header += "deleted file mode 100644\n"
+        return header
+
+
+def _lines(text: str | None) -> list[str]:
+    """Split at line feeds alone, as git does; str.splitlines knows many more."""
+    return list(io.StringIO(text or "", newline="\n"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class Checkout:
         """Return the file's exact text; bytes that are no UTF-8 become surrogates."""
         try:
             data = (self.root / path).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             return None
         return data.decode("utf-8", "surrogateescape")
 
@@ -116,6 +116,7 @@ class Overlay:
 
     def folders(self, folder: PurePosixPath) -> tuple[PurePosixPath, ...]:
         """Return the sorted paths of the folders that will be directly in a folder."""
+        there = {path for path in self.tree.folders(folder) if not self._empties(path)}
         added = {
             parent
             for path, text in self.pending.items()
@@ -123,7 +124,15 @@ class Overlay:
             for parent in path.parents
             if parent.parent == folder != parent
         }
-        return tuple(sorted({*self.tree.folders(folder), *added}))
+        return tuple(sorted(there | added))
+
+    def _empties(self, folder: PurePosixPath) -> bool:
+        """Whether what goes away was the last thing in a folder."""
+        goes = any(
+            text is None and folder in path.parents and self.tree.read(path) is not None
+            for path, text in self.pending.items()
+        )
+        return goes and not self.files(folder) and not self.folders(folder)
 
     def write(self, changes: Iterable[FileChange]) -> Overlay:
         """Return an overlay that also holds these changes."""

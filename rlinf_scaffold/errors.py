@@ -180,6 +180,19 @@ class ConflictError(ScaffoldError):
         self.paths = tuple(paths)
 
 
+class EditedSinceError(ScaffoldError):
+    """A file to take back is no longer what was written; nothing was touched."""
+
+    exit_code = 19
+
+    def __init__(self, paths: Sequence[PurePosixPath]) -> None:
+        super().__init__(
+            f"edited since it was written: {', '.join(map(str, paths))}. Nothing was "
+            "touched; take those edits back, then run again"
+        )
+        self.paths = tuple(paths)
+
+
 class UnsafePathError(ScaffoldError):
     """A path leads out of the checkout."""
 
@@ -202,6 +215,19 @@ class LockedError(ScaffoldError):
         self.checkout = checkout
 
 
+class WriteFailedError(ScaffoldError):
+    """The system refused a write; what was written before it is taken back."""
+
+    exit_code = 22
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        super().__init__(
+            f"{path}: cannot be written: {reason}. The checkout is as it was; "
+            "mend that, then run again"
+        )
+        self.path = path
+
+
 class NothingToUndoError(ScaffoldError):
     """There is no receipt for what is to be undone."""
 
@@ -211,6 +237,18 @@ class NothingToUndoError(ScaffoldError):
         hint = f"; undo knows {', '.join(known)}" if known else ""
         super().__init__(f"nothing to undo for {name!r} in this checkout{hint}")
         self.name = name
+
+
+class LaunchError(ScaffoldError):
+    """A program could not be started at all."""
+
+    exit_code = 23
+
+    def __init__(self, program: str, reason: str) -> None:
+        super().__init__(
+            f"{program} cannot be started: {reason}. Install it, or give its full path"
+        )
+        self.program = program
 
 
 class InterpreterError(ScaffoldError):

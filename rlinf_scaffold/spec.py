@@ -12,9 +12,20 @@ from rlinf_scaffold.errors import InvalidAnswerError
 
 PRECISIONS = ("bf16", "fp16", "fp32")
 ATTENTIONS = ("flash_attention_2", "sdpa", "eager")
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}[a-z0-9]|[a-z]")
+_NAME = re.compile(r"[a-z](?:[a-z0-9_]{0,62}[a-z0-9])?")
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 _RESERVED = frozenset({"model", "models", "modules", "rlinf", "test", "tests"})
+_PACKAGES = frozenset(
+    {
+        *("accelerate", "cv2", "datasets", "deepspeed", "diffusers", "einops"),
+        *("flash_attn", "gym", "gymnasium", "huggingface_hub", "hydra", "jax"),
+        *("jinja2", "lerobot", "megatron", "numpy", "omegaconf", "pandas", "peft"),
+        *("prismatic", "pytest", "ray", "requests", "safetensors", "scipy"),
+        *("setuptools", "sglang", "tensorboard", "tensorflow", "timm", "tokenizers"),
+        *("torch", "torchaudio", "torchvision", "tqdm", "transformers", "triton"),
+        *("typing_extensions", "vllm", "wandb", "yaml"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +155,8 @@ def check_name(name: str) -> None:
         reason = "is a Python builtin"
     elif name in sys.stdlib_module_names:
         reason = "is a module of Python's standard library"
+    elif name in _PACKAGES:
+        reason = "is a package that RLinf or a model of its own imports"
     elif name in _RESERVED:
         reason = "is a word that RLinf or its tests already use for something else"
     if reason is not None:
