@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+LINE_LENGTH = 88
 _PACKAGE = Path(__file__).resolve().parent
 
 
@@ -24,7 +26,7 @@ def templates_folder() -> Path:
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(templates_folder()),
         undefined=StrictUndefined,
         autoescape=False,
@@ -32,8 +34,40 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["fit"] = fit
+    environment.filters["in_import_order"] = in_import_order
+    return environment
 
 
 def render(template: str, values: Mapping[str, object]) -> str:
     """Return a template's text with these values; an unknown name is an error."""
     return _environment().get_template(template).render(values)
+
+
+def fit(head: str, arguments: Sequence[str], tail: str = "", *, indent: int = 0) -> str:
+    """Return ``head(arguments)tail`` broken over lines the way ruff's formatter does.
+
+    Args:
+        head: what stands before the parenthesis.
+        arguments: the parts between the parentheses.
+        tail: what stands behind them.
+        indent: columns that the first line stands in already.
+    """
+    joined = ", ".join(arguments)
+    if indent + len(f"{head}({joined}){tail}") <= LINE_LENGTH:
+        return f"{head}({joined}){tail}"
+    margin = " " * indent
+    if indent + 4 + len(joined) <= LINE_LENGTH:
+        return f"{head}(\n{margin}    {joined}\n{margin}){tail}"
+    lines = "".join(f"{margin}    {argument},\n" for argument in arguments)
+    return f"{head}(\n{lines}{margin}){tail}"
+
+
+def in_import_order(names: Sequence[str]) -> list[str]:
+    """Return class names in the order that ruff's isort rules give them."""
+
+    def natural(name: str) -> list[tuple[int, str]]:
+        parts = re.findall(r"\d+|\D+", name.casefold())
+        return [(int(p), "") if p.isdigit() else (-1, p) for p in parts]
+
+    return sorted(names, key=natural)

@@ -1,0 +1,70 @@
+# Copyright 2026 The rlinf-scaffold authors.
+# SPDX-License-Identifier: Apache-2.0
+
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from rlinf.config import SupportedModel
+from rlinf.models import get_model
+
+
+class MultiStepRolloutWorker:
+    """Acts in the environments with a copy of the actor's model, in this process."""
+
+    def __init__(self, cfg: DictConfig):
+        self.cfg = cfg
+        self.model_cfg = cfg.actor.model
+
+    def init_worker(self) -> None:
+        """Build the model from the actor's recipe with the rollout's overrides."""
+        recipe = OmegaConf.create({**self.model_cfg, **self.cfg.rollout.model})
+        self.hf_model = get_model(recipe)
+        self.hf_model.eval()
+        self.setup_sample_params()
+
+    def setup_sample_params(self) -> None:
+        """Read how to sample tokens; a recipe without sampling leaves it to the model."""
+        sampling = self.cfg.rollout.get("sampling_params", None)
+        if sampling is None:
+            self._train_sampling_params: dict[str, Any] = {}
+            self._eval_sampling_params: dict[str, Any] = {}
+            return
+        shared = {key: sampling[key] for key in ("top_k", "top_p", "max_new_tokens")}
+        self._train_sampling_params = {
+            **shared,
+            "do_sample": sampling.do_sample,
+            "temperature": sampling.temperature_train if sampling.do_sample else 1.0,
+        }
+        self._eval_sampling_params = {
+            **shared,
+            "do_sample": sampling.temperature_eval > 0,
+            "temperature": sampling.temperature_eval,
+        }
+
+    def predict(
+        self, env_obs: dict[str, Any], mode: Literal["train", "eval"] = "train"
+    ) -> tuple[torch.Tensor, dict[str, Any]]:
+        """Return actions [B, C, D] and what training needs to score them again."""
+        kwargs = (
+            self._train_sampling_params
+            if mode == "train"
+            else self._eval_sampling_params
+        )
+
+        if SupportedModel(self.model_cfg.model_type) in [
+            SupportedModel.OPENPI,
+            SupportedModel.MLP_POLICY,
+        ]:
+            kwargs = {"mode": mode}
+
+        with torch.no_grad():
+            actions, result = self.hf_model.predict_action_batch(
+                env_obs=env_obs,
+                **kwargs,
+            )
+        if isinstance(actions, np.ndarray):
+            actions = torch.from_numpy(actions)
+        return actions, result
