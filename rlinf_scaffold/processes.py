@@ -8,15 +8,15 @@ import signal
 import subprocess  # noqa: TID251
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from rlinf_scaffold.errors import LaunchError
 from rlinf_scaffold.signals import unwinding
 
 _TICK = 0.05
+_MORE_THAN_A_PIPE_HOLDS = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,39 +64,113 @@ def run(
     Raises:
         LaunchError: the program cannot be started.
     """
-    started = time.monotonic()
-    deadline = None if timeout is None else started + timeout
-    chunks: list[bytes] = []
-    with (
-        unwinding(),
-        nullcontext() if log is None else log.open("wb", buffering=0) as copy,
-        _started(command, cwd, env, grace) as process,
-    ):
-        for line in _lines(_chunks(process, deadline), chunks, copy):
+    began = time.monotonic()
+    deadline = None if timeout is None else began + timeout
+    output = bytearray()
+    told = 0
+    with ExitStack() as stack:
+        stack.enter_context(unwinding())
+        copy = stack.enter_context(log.open("wb", buffering=0)) if log else None
+        process = stack.enter_context(_started(command, cwd, env, grace))
+        for chunk in _chunks(process, deadline):
+            output += chunk
+            if copy is not None:
+                copy.write(chunk)
             if on_line is not None:
-                on_line(line)
+                told = _tell(output, told, on_line)
         timed_out = process.poll() is None
-    output = b"".join(chunks).decode("utf-8", "replace")
-    return Finished(process.returncode, output, time.monotonic() - started, timed_out)
+    if on_line is not None and told < len(output):
+        on_line(_text(output[told:]))
+    seconds = time.monotonic() - began
+    return Finished(process.returncode, _text(output), seconds, timed_out)
+
+
+def _text(raw: bytes | bytearray) -> str:
+    return raw.decode("utf-8", "replace")
+
+
+def _tell(output: bytearray, told: int, on_line: Callable[[str], None]) -> int:
+    """Pass on each line that is complete; return where the next one begins."""
+    while (end := output.find(b"\n", told)) >= 0:
+        on_line(_text(output[told:end]).rstrip("\r"))
+        told = end + 1
+    return told
 
 
 def _chunks(
     process: subprocess.Popen[bytes], deadline: float | None
 ) -> Iterator[bytes]:
-    """Yield output until the process ended and fell silent, or its time is over.
+    """Yield output until the process has ended or its time is over.
 
-    The end of the pipe alone says nothing: a grandchild may hold it open for longer
-    than the process lives, and the process may close it and work on.
+    The end of the pipe says nothing about that: a grandchild may hold it open for
+    longer than the process lives, and the process may close it and work on.
     """
     assert process.stdout is not None
     pipe = process.stdout.fileno()
     with selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
-        while deadline is None or time.monotonic() < deadline:
+        while (left := _left(deadline)) is None or left > 0:
             ended = process.poll() is not None
-            if not selector.get_map():
-                if ended:
+            if selector.select(0 if ended else _TICK):
+                if chunk := os.read(pipe, _MORE_THAN_A_PIPE_HOLDS):
+                    yield chunk
+                else:
+                    with suppress(subprocess.TimeoutExpired):
+                        process.wait(_left(deadline))
                     return
-                time.sleep(_TICK)
-            elif selector.select(_TICK):
-                ...
+            if ended:
+                return
+
+
+def _left(deadline: float | None) -> float | None:
+    return None if deadline is None else max(0.0, deadline - time.monotonic())
+
+
+@contextmanager
+def _started(
+    command: Sequence[str | Path],
+    cwd: Path,
+    env: Mapping[str, str] | None,
+    grace: float,
+) -> Iterator[subprocess.Popen[bytes]]:
+    try:
+        process = subprocess.Popen(
+            [str(word) for word in command],
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            bufsize=0,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise LaunchError(str(command[0]), error.strerror or str(error)) from error
+    with process:
+        try:
+            yield process
+        finally:
+            _end_group(process, grace)
+
+
+def _end_group(process: subprocess.Popen[bytes], grace: float) -> None:
+    """Ask a process and its group to end; kill what is left, and reap the process."""
+    deadline = time.monotonic() + grace
+    try:
+        alive = _signalled(process, signal.SIGTERM)
+        while alive and time.monotonic() < deadline:
+            time.sleep(_TICK / 10)
+            alive = _signalled(process, 0)
+    finally:
+        _signalled(process, signal.SIGKILL)
+        process.wait()
+
+
+def _signalled(process: subprocess.Popen[bytes], number: int) -> bool:
+    """Signal a group; whether there was anything of it left to receive it."""
+    process.poll()  # reaps the leader: a zombie would count as somebody left
+    try:
+        os.killpg(process.pid, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True

@@ -1,0 +1,71 @@
+"""What git knows about a checkout, if it knows it at all."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from rlinf_scaffold.errors import LaunchError
+from rlinf_scaffold.processes import run
+
+_SECONDS = 30.0
+_REVISION = re.compile(r"^[0-9a-f]{40,64}$", re.MULTILINE)
+# Set by git for its hooks: they would name another repository than the checkout's.
+_HOOK_VARIABLES = frozenset(
+    {
+        *("GIT_COMMON_DIR", "GIT_DIR", "GIT_INDEX_FILE", "GIT_NAMESPACE"),
+        *("GIT_OBJECT_DIRECTORY", "GIT_PREFIX", "GIT_WORK_TREE"),
+    }
+)
+
+
+def dirty_files(
+    root: Path, paths: Iterable[PurePosixPath]
+) -> tuple[PurePosixPath, ...]:
+    """Return which of these paths, relative to the root, git has not committed as is.
+
+    Modified, staged, deleted and untracked files count, ignored ones do not. Empty
+    where the root is in no git work tree or there is no git.
+    """
+    asked = sorted(set(paths))
+    prefix = _git(root, "rev-parse", "--show-prefix") if asked else None
+    if prefix is None:
+        return ()
+    names = [str(path) for path in asked]
+    status = _git(
+        root,
+        *("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all"),
+        *("--", *names),
+    )
+    top = prefix.rstrip("\n").rpartition("\n")[2]
+    entries = {entry.rpartition("\n")[2][3:] for entry in (status or "").split("\0")}
+    return tuple(path for path in asked if f"{top}{path}" in entries)
+
+
+def revision(root: Path) -> str | None:
+    """Return the commit that is checked out; None without git or a commit."""
+    answer = _git(root, "rev-parse", "--verify", "--quiet", "HEAD")
+    found = _REVISION.search(answer or "")
+    return found.group() if found else None
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    """Return what git prints, warnings before it included; None if it fails."""
+    env = {
+        name: value for name, value in os.environ.items() if name not in _HOOK_VARIABLES
+    }
+    try:
+        finished = run(
+            [
+                *("git", "--literal-pathspecs", "-c", "core.fsmonitor=false"),
+                *arguments,
+            ],
+            cwd=root,
+            env={**env, "GIT_OPTIONAL_LOCKS": "0"},
+            timeout=_SECONDS,
+        )
+    except LaunchError:
+        return None
+    return finished.output if finished.returncode == 0 else None
