@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import BuiltinFunctionType
 from typing import Final
 
 from rlinf_scaffold.bases.frames import BUILTINS, Frame
@@ -54,6 +55,7 @@ class Interpreter:
     _made: dict[tuple[object, ...], tuple[Instance, list[object]]] = field(
         default_factory=dict
     )
+    _aliases: dict[Class, dict[object, object]] = field(default_factory=dict)
     _depth: int = 0
     _calls: int = 0
 
@@ -117,12 +119,12 @@ class Interpreter:
     def _instance_attribute(self, instance: Instance, name: str) -> object:
         name = self._alias(instance, name)
         found = self._method(instance, name)
-        if found is not None and _is_property(found.node):
+        if found is not None and _is_property(found):
             return self.call(Bound(found, instance), [], {})
         if name in instance.attributes:
             return instance.attributes[name]
         if found is not None:
-            return found if _is_static(found.node) else Bound(found, instance)
+            return found if _is_static(found) else Bound(found, instance)
         for owner in instance.owners():
             if name in owner.values:
                 return Frame(self, owner.module, {}).visit(owner.values[name])
@@ -132,12 +134,12 @@ class Interpreter:
         found = self._method(view.receiver, name, behind=view.behind)
         if found is None:
             return Native(view.receiver, name)
-        if _is_property(found.node):
+        if _is_property(found):
             return self.call(Bound(found, view.receiver), [], {})
         return Bound(found, view.receiver)
 
     def _class_attribute(self, cls: Class, name: str) -> object:
-        if name in cls.methods and _is_static(cls.methods[name]):
+        if name in cls.statics:
             return Function(cls.module, cls.methods[name], cls)
         return self.class_value(cls, name)
 
@@ -161,8 +163,10 @@ class Interpreter:
     def _alias(self, instance: Instance, name: str) -> str:
         if name == "attribute_map" or not is_config(instance):
             return name
-        aliases = self.class_value(instance.cls, "attribute_map")
-        found = aliases.get(name, name) if isinstance(aliases, dict) else name
+        if instance.cls not in self._aliases:
+            aliases = self.class_value(instance.cls, "attribute_map")
+            self._aliases[instance.cls] = aliases if isinstance(aliases, dict) else {}
+        found = self._aliases[instance.cls].get(name, name)
         return found if isinstance(found, str) else name
 
     # Calls
@@ -199,7 +203,7 @@ class Interpreter:
                 return self._external(callee, arguments, keywords)
             case Made() if "default" in keywords:
                 return keywords["default"]
-            case type() | _ if callable(callee):
+            case type() | BuiltinFunctionType():
                 return self._builtin(callee, arguments)
         return UNKNOWN
 
@@ -394,19 +398,15 @@ def _is_frozen(value: object) -> bool:
     return isinstance(value, Instance | External | str | int | float | None | Class)
 
 
-def _decorators(node: ast.FunctionDef) -> list[str]:
-    return [ast.unparse(decorator) for decorator in node.decorator_list]
+def _is_property(function: Function) -> bool:
+    return (
+        function.owner is not None and function.node.name in function.owner.properties
+    )
 
 
-def _is_property(node: ast.FunctionDef) -> bool:
-    return any(name in ("property", "cached_property") for name in _decorators(node))
-
-
-def _is_static(node: ast.FunctionDef) -> bool:
-    return "staticmethod" in _decorators(node)
+def _is_static(function: Function) -> bool:
+    return function.owner is not None and function.node.name in function.owner.statics
 
 
 def _is_class_variable(owner: Class, name: str) -> bool:
     return "ClassVar" in ast.unparse(owner.annotations[name])
-
-

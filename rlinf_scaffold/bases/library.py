@@ -60,6 +60,8 @@ class Class:
     node: ast.ClassDef
     methods: Mapping[str, ast.FunctionDef]
     setters: Mapping[str, ast.FunctionDef]
+    properties: frozenset[str]
+    statics: frozenset[str]
     values: Mapping[str, ast.expr]
     annotations: Mapping[str, ast.expr]
 
@@ -280,12 +282,16 @@ def _assigned(node: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
 
 def _read_class(module: Module, node: ast.ClassDef) -> Class:
     functions = [item for item in node.body if isinstance(item, ast.FunctionDef)]
-    setters = {f.name: f for f in functions if _is_setter(f)}
+    setters = {f.name: f for f in functions if "setter" in _decorators(f)}
     return Class(
         module,
         node,
-        methods={f.name: f for f in functions if not _is_setter(f)},
+        methods={f.name: f for f in functions if f not in setters.values()},
         setters=setters,
+        properties=frozenset(f.name for f in functions if _is_property(f)),
+        statics=frozenset(
+            f.name for f in functions if "staticmethod" in _decorators(f)
+        ),
         values=dict(pair for item in node.body for pair in _assigned(item)),
         annotations={
             ast.unparse(item.target): item.annotation
@@ -295,11 +301,12 @@ def _read_class(module: Module, node: ast.ClassDef) -> Class:
     )
 
 
-def _is_setter(function: ast.FunctionDef) -> bool:
-    return any(
-        isinstance(decorator, ast.Attribute) and decorator.attr == "setter"
-        for decorator in function.decorator_list
-    )
+def _decorators(function: ast.FunctionDef) -> list[str]:
+    return [ast.unparse(d).rpartition(".")[2] for d in function.decorator_list]
+
+
+def _is_property(function: ast.FunctionDef) -> bool:
+    return not {"property", "cached_property"}.isdisjoint(_decorators(function))
 
 
 def _folders(parent: Path) -> Sequence[Path]:

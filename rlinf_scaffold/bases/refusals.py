@@ -1,0 +1,121 @@
+"""The reasons for which a class is no base for an action model."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from rlinf_scaffold.bases.interpreter import Interpreter
+from rlinf_scaffold.bases.library import Class, External, Library, literal
+from rlinf_scaffold.bases.values import Instance
+from rlinf_scaffold.errors import UnsupportedBaseError
+
+_MODEL_ROOTS: Final = ("PreTrainedModel",)
+_CAUSAL: Final = re.compile(r".*(ForCausalLM|LMHeadModel|WithLMHead)")
+_CLASSIFIER: Final = re.compile(
+    r".*For(\w*Classification|QuestionAnswering|MultipleChoice|NextSentencePrediction)"
+)
+_ENCODER: Final = re.compile(r".*For(MaskedLM|PreTraining)")
+_HEADS: Final = ("lm_head", "embed_out", "output_projection", "cls")
+_OTHER_INPUTS: Final = {
+    "vision_config": "vision-language",
+    "audio_config": "audio-language",
+}
+
+
+def causal_names(library: Library) -> Mapping[str, str]:
+    """Return transformers' causal language models: class name by model type."""
+    module = library.module("transformers.models.auto.modeling_auto")
+    pairs = module and literal(module, "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES")
+    return {str(k): str(v) for k, v in pairs} if isinstance(pairs, list) else {}
+
+
+def refuse_name(library: Library, given: str, cls: Class) -> None:
+    """Refuse what a class's name and ancestors already tell.
+
+    Raises:
+        UnsupportedBaseError: with the reason.
+    """
+    ancestors = {a.leaf for a in library.lineage(cls) if isinstance(a, External)}
+    if ancestors.isdisjoint(_MODEL_ROOTS):
+        reason = "it is not a model: PreTrainedModel is not among its ancestors"
+    elif cls.name.endswith("PreTrainedModel"):
+        reason = f"it is abstract{_instead(library, cls)}"
+    elif _CLASSIFIER.fullmatch(cls.name):
+        reason = f"its head classifies and generates no tokens{_instead(library, cls)}"
+    elif _ENCODER.fullmatch(cls.name):
+        reason = f"it is an encoder and generates no tokens{_instead(library, cls)}"
+    else:
+        return
+    raise UnsupportedBaseError(given, reason)
+
+
+def refuse_config(library: Library, given: str, cls: Class, config: Instance) -> None:
+    """Refuse what a class's configuration tells.
+
+    Raises:
+        UnsupportedBaseError: with the reason.
+    """
+    for name, kind in _OTHER_INPUTS.items():
+        if name in config.attributes:
+            reason = (
+                f"{kind} bases are not supported yet: choose a text model"
+                f"{_instead(library, cls)}"
+            )
+            raise UnsupportedBaseError(given, reason)
+
+
+def refuse_model(
+    library: Library, given: str, model: Instance, interpreter: Interpreter
+) -> None:
+    """Refuse what only the built model tells: how it decodes, and its head.
+
+    Raises:
+        UnsupportedBaseError: with the reason.
+    """
+    cls = model.cls
+    config = interpreter.attribute(model, "config")
+    if interpreter.attribute(config, "is_encoder_decoder") is True:
+        reason = f"it is an encoder-decoder{_instead(library, cls)}"
+    elif not _has_head(library, model):
+        reason = f"it has no language head{_instead(library, cls)}"
+    elif _asks_for_decoder(cls) and (
+        interpreter.attribute(config, "is_decoder") is not True
+    ):
+        reason = (
+            "it is an encoder unless its configuration says is_decoder: true; give a "
+            "folder whose config.json does"
+        )
+    else:
+        return
+    raise UnsupportedBaseError(given, reason)
+
+
+def _has_head(library: Library, model: Instance) -> bool:
+    if _CAUSAL.fullmatch(model.cls.name):
+        return True
+    if any(name in model.attributes for name in _HEADS):
+        return True
+    return model.cls.name in causal_names(library).values()
+
+
+def _asks_for_decoder(cls: Class) -> bool:
+    """Whether the class's own ``__init__`` branches on ``config.is_decoder``."""
+    init = cls.methods.get("__init__")
+    return init is not None and any(
+        isinstance(node, ast.If) and "config.is_decoder" in ast.unparse(node.test)
+        for node in ast.walk(init)
+    )
+
+
+def _instead(library: Library, cls: Class) -> str:
+    """Return the question after the causal language models in the same file."""
+    siblings = [name for name in _siblings(library, cls) if name != cls.name]
+    return f"; did you mean {' or '.join(siblings)}?" if siblings else ""
+
+
+def _siblings(library: Library, cls: Class) -> list[str]:
+    causal = set(causal_names(library).values())
+    return [name for name in cls.module.symbols if name in causal]
