@@ -46,8 +46,11 @@ class EmbodiedFSDPActor:
             SupportedModel.OPENVLA,
             SupportedModel.OPENVLA_OFT,
         ]:
-            kwargs["temperature"] = self.cfg.rollout.sampling_params.temperature_train
-            kwargs["top_k"] = self.cfg.rollout.sampling_params.top_k
+            sampling = self.cfg.rollout.sampling_params
+            kwargs = {
+                "temperature": sampling.temperature_train,
+                "top_k": sampling.top_k,
+            }
 
         with self.before_micro_batch(is_last):
             output = self.model(

@@ -29,37 +29,26 @@ class MultiStepRolloutWorker:
         """Read how to sample tokens; a recipe without sampling leaves it to the model."""
         sampling = self.cfg.rollout.get("sampling_params", None)
         if sampling is None:
-            self._train_sampling_params: dict[str, Any] = {}
-            self._eval_sampling_params: dict[str, Any] = {}
+            self._sampling: dict[str, dict[str, Any]] = {"train": {}, "eval": {}}
             return
         shared = {key: sampling[key] for key in ("top_k", "top_p", "max_new_tokens")}
-        self._train_sampling_params = {
-            **shared,
-            "do_sample": sampling.do_sample,
-            "temperature": sampling.temperature_train if sampling.do_sample else 1.0,
-        }
-        self._eval_sampling_params = {
-            **shared,
-            "do_sample": sampling.temperature_eval > 0,
-            "temperature": sampling.temperature_eval,
+        hot = sampling.temperature_train if sampling.do_sample else 1.0
+        cool = sampling.temperature_eval
+        self._sampling = {
+            "train": {**shared, "do_sample": sampling.do_sample, "temperature": hot},
+            "eval": {**shared, "do_sample": cool > 0, "temperature": cool},
         }
 
     def predict(
         self, env_obs: dict[str, Any], mode: Literal["train", "eval"] = "train"
     ) -> tuple[torch.Tensor, dict[str, Any]]:
         """Return actions [B, C, D] and what training needs to score them again."""
-        kwargs = (
-            self._train_sampling_params
-            if mode == "train"
-            else self._eval_sampling_params
-        )
-
+        kwargs = self._sampling[mode]
         if SupportedModel(self.model_cfg.model_type) in [
             SupportedModel.OPENPI,
             SupportedModel.MLP_POLICY,
         ]:
             kwargs = {"mode": mode}
-
         with torch.no_grad():
             actions, result = self.hf_model.predict_action_batch(
                 env_obs=env_obs,
