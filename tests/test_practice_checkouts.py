@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import ast
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from rlinf_scaffold.checkout import find_checkout
+from rlinf_scaffold.processes import Finished, run
+from rlinf_scaffold.rendering import templates_folder
+
+CHECKOUTS = templates_folder() / "checkouts"
+RECIPES = "examples/embodiment/config"
+SHARED = (
+    "README.md",
+    "pyproject.toml",
+    "rlinf/algorithms/losses.py",
+    "rlinf/config.py",
+    "rlinf/hybrid_engines/fsdp/utils.py",
+    "rlinf/models/__init__.py",
+    "rlinf/models/embodiment/base_policy.py",
+    "rlinf/models/embodiment/modules/value_head.py",
+    "rlinf/scheduler/__init__.py",
+    "rlinf/utils/utils.py",
+    "rlinf/workers/rollout/hf/huggingface_worker.py",
+    "tests/unit_tests/pytest.ini",
+    f"{RECIPES}/env/maniskill_put_on_plate.yaml",
+    f"{RECIPES}/maniskill_grpo_openvla.yaml",
+    f"{RECIPES}/maniskill_ppo_openvla.yaml",
+    f"{RECIPES}/model/mlp_policy.yaml",
+    f"{RECIPES}/model/openvla.yaml",
+)
+NEEDED = {
+    "documented": (
+        *SHARED,
+        "rlinf/models/embodiment/mlp_policy.py",
+        "rlinf/models/embodiment/openvla_action_model.py",
+        "rlinf/workers/actor/fsdp_actor_worker.py",
+        f"{RECIPES}/training_backend/fsdp.yaml",
+    ),
+    "registry": (
+        *SHARED,
+        "rlinf/models/embodiment/mlp_policy/__init__.py",
+        "rlinf/models/embodiment/openvla/__init__.py",
+        "rlinf/workers/actor/embodied_fsdp_actor_worker.py",
+        f"{RECIPES}/hybrid_engines/fsdp.yaml",
+        f"{RECIPES}/weight_syncer/patch_syncer.yaml",
+    ),
+}
+# What `pip install rlinf-scaffold[smoke]` brings, and what OpenVLA alone would need.
+INSTALLED = {"numpy", "omegaconf", "peft", "torch", "transformers"}
+LAZY = {"prismatic"}
+
+
+@pytest.fixture(params=sorted(NEEDED))
+def tree(request: pytest.FixtureRequest) -> Path:
+    return CHECKOUTS / str(request.param)
+
+
+def sources(tree: Path) -> Iterator[tuple[Path, ast.Module]]:
+    for path in sorted(tree.rglob("*.py")):
+        yield path, ast.parse(path.read_text("utf-8"), feature_version=(3, 10))
+
+
+def modules_of(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and not node.level:
+        return [str(node.module)]
+    return []
+
+
+def load(path: Path) -> dict[str, object]:
+    data = YAML(typ="safe").load(path)
+    assert isinstance(data, dict), path
+    return data
+
+
+def ruff(*arguments: str, cwd: Path) -> Finished:
+    return run([sys.executable, "-m", "ruff", *arguments], cwd=cwd, timeout=60)
+
+
+def test_every_shipped_checkout_is_tested() -> None:
+    assert {path.name for path in CHECKOUTS.iterdir()} == set(NEEDED)
+
+
+def test_has_the_files_of_its_generation(tree: Path) -> None:
+    missing = [path for path in NEEDED[tree.name] if not (tree / path).is_file()]
+    assert not missing
+
+
+def test_is_found_from_a_folder_inside(tree: Path) -> None:
+    assert find_checkout(tree / RECIPES).root == tree
+
+
+def test_holds_plain_files_that_a_wheel_ships(tree: Path) -> None:
+    for path in tree.rglob("*"):
+        parts = path.relative_to(tree).parts
+        assert not any(part.startswith(".") for part in parts), path
+        if path.is_file() and "__pycache__" not in parts:
+            text = path.read_text("utf-8")
+            assert text.endswith("\n"), path
+            assert "{{" not in text, path
+            assert "{%" not in text, path
+
+
+def test_sources_parse_and_say_whose_they_are(tree: Path) -> None:
+    for path, _ in sources(tree):
+        first, second, *_ = path.read_text("utf-8").splitlines()
+        assert first == "# Copyright 2026 The rlinf-scaffold authors.", path
+        assert second == "# SPDX-License-Identifier: Apache-2.0", path
+
+
+def test_stays_small(tree: Path) -> None:
+    lines = sum(len(path.read_text().splitlines()) for path, _ in sources(tree))
+    assert lines < 1000
+
+
+def test_every_folder_of_sources_is_a_package(tree: Path) -> None:
+    folders = {path.parent for path, _ in sources(tree / "rlinf")}
+    above = {parent for folder in folders for parent in folder.parents}
+    inside = {folder for folder in folders | above if tree in folder.parents}
+    assert [f for f in sorted(inside) if not (f / "__init__.py").is_file()] == []
+
+
+def test_imports_nothing_heavy(tree: Path) -> None:
+    allowed = {*sys.stdlib_module_names, *INSTALLED, "rlinf"}
+    for path, module in sources(tree):
+        at_top = {m for node in module.body for m in modules_of(node)}
+        anywhere = {m for node in ast.walk(module) for m in modules_of(node)}
+        assert {name.partition(".")[0] for name in at_top} <= allowed, path
+        assert {name.partition(".")[0] for name in anywhere} <= allowed | LAZY, path
+
+
+def test_imports_its_own_modules_by_names_that_exist(tree: Path) -> None:
+    for path, module in sources(tree):
+        for node in ast.walk(module):
+            for name in modules_of(node):
+                if name.partition(".")[0] == "rlinf":
+                    target = tree.joinpath(*name.split("."))
+                    there = target.with_suffix(".py"), target / "__init__.py"
+                    assert any(file.is_file() for file in there), (path, name)
+
+
+def test_configurations_load_and_name_themselves(tree: Path) -> None:
+    for path in sorted((tree / RECIPES).rglob("*.yaml")):
+        data = load(path)
+        if path.parent.name == "model":
+            assert data["model_type"] == path.stem
+
+
+def test_recipes_mount_files_that_exist(tree: Path) -> None:
+    for path in sorted((tree / RECIPES).glob("*.yaml")):
+        mounts = load(path)["defaults"]
+        assert isinstance(mounts, list)
+        files = [mount.partition("@")[0] for mount in mounts if isinstance(mount, str)]
+        assert "model/openvla" in files
+        assert [f for f in files if not (tree / RECIPES / f"{f}.yaml").is_file()] == []
+
+
+def test_its_own_ruff_accepts_it(tree: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(tree, tmp_path / tree.name)
+    for arguments in (("check", "--preview"), ("format", "--check")):
+        finished = ruff(*arguments, "--no-cache", ".", cwd=copy)
+        assert finished.returncode == 0, finished.output
+
+
+def test_its_own_ruff_wants_a_copyright_notice(tree: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(tree, tmp_path / tree.name)
+    (copy / "rlinf/new.py").write_text("VALUE = 1\n")
+    finished = ruff("check", "--preview", "--no-cache", ".", cwd=copy)
+    assert finished.returncode == 1
+    assert "copyright notice" in finished.output
