@@ -51,6 +51,21 @@ class NameTakenError(ScaffoldError):
         self.where = tuple(where)
 
 
+class AnswersChangedError(ScaffoldError):
+    """The model was scaffolded here before, from other answers."""
+
+    exit_code = 22
+
+    def __init__(self, name: str, differences: Sequence[str]) -> None:
+        super().__init__(
+            f"{name!r} was scaffolded here from other answers: "
+            f"{'; '.join(differences)}. Give the same answers, or take it back first "
+            f"with `rlinf-scaffold undo {name}`"
+        )
+        self.name = name
+        self.differences = tuple(differences)
+
+
 class UnknownBaseError(ScaffoldError):
     """--base names nothing that can be read."""
 
@@ -222,8 +237,8 @@ class WriteFailedError(ScaffoldError):
 
     def __init__(self, path: Path | str, reason: str) -> None:
         super().__init__(
-            f"{path}: cannot be written: {reason}. The checkout is as it was; "
-            "mend that, then run again"
+            f"{path}: cannot be written: {reason}. What was begun is taken back, at the "
+            "latest by the next run"
         )
         self.path = path
 
@@ -236,6 +251,20 @@ class NothingToUndoError(ScaffoldError):
     def __init__(self, name: str, known: Sequence[str]) -> None:
         hint = f"; undo knows {', '.join(known)}" if known else ""
         super().__init__(f"nothing to undo for {name!r} in this checkout{hint}")
+        self.name = name
+
+
+class NotScaffoldedError(ScaffoldError):
+    """No such model was scaffolded in this checkout."""
+
+    exit_code = 24
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        there = f"it knows {', '.join(known)}" if known else "it knows no model"
+        super().__init__(
+            f"{name!r} was not scaffolded in this checkout: {there}. "
+            f"Scaffold it with `rlinf-scaffold new-model --name {name}`"
+        )
         self.name = name
 
 

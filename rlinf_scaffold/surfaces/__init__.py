@@ -33,12 +33,14 @@ class Surface:
     Attributes:
         name: what reports call it.
         title: one line for people.
-        plan: the changes that wire the model there; none where it is wired already.
+        plan: the changes that wire the model there; empty where it is wired already.
+        owns_files: whether its files are the model's own, written whole.
     """
 
     name: str
     title: str
     plan: Callable[[Tree, Job], Iterable[FileChange]]
+    owns_files: bool = False
 
 
 def all_surfaces() -> tuple[Surface, ...]:

@@ -1,0 +1,201 @@
+"""Whether a scaffolded model still stands as it was generated, and agrees with itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+from pathlib import PurePosixPath
+
+from rlinf_scaffold.changes import ChangeSet, FileChange
+from rlinf_scaffold.checkout import Tree
+from rlinf_scaffold.contracts import detect_contract
+from rlinf_scaffold.errors import (
+    AnchorNotFoundError,
+    ScaffoldError,
+    SourceSyntaxError,
+    UnknownLayoutError,
+    WiringChangedError,
+)
+from rlinf_scaffold.inserters.yaml import read_value
+from rlinf_scaffold.layouts import detect_layout
+from rlinf_scaffold.manifest import Manifest, digest
+from rlinf_scaffold.planner import resolve
+from rlinf_scaffold.surfaces import Job, Surface, all_surfaces
+from rlinf_scaffold.surfaces.model_yaml import model_yaml_path
+from rlinf_scaffold.surfaces.recipe import recipe_path
+from rlinf_scaffold.syntax import find_class, parse
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it should be.
+
+    Attributes:
+        model: the scaffolded model.
+        surface: where RLinf should know it.
+        path: the file.
+        line: where in the file, as far as that can be told.
+        problem: ``missing``, ``edited`` or ``disagrees``.
+        message: what is wrong, and what was expected.
+    """
+
+    model: str
+    surface: str
+    path: PurePosixPath
+    line: int
+    problem: str
+    message: str
+
+
+def audit(tree: Tree, manifest: Manifest) -> tuple[Finding, ...]:
+    """Return everything that is missing, edited or inconsistent, in stable order."""
+    try:
+        job = resolve(tree, manifest.spec, manifest.base)
+    except SourceSyntaxError as error:
+        path = PurePosixPath(error.path)
+        return (_finding(manifest, "layout", path, error.line, "edited", str(error)),)
+    except UnknownLayoutError as error:
+        return (_finding(manifest, "layout", manifest.path, 1, "edited", str(error)),)
+    findings = [
+        finding
+        for surface in all_surfaces()
+        for finding in _audit_surface(tree, job, surface, manifest)
+    ]
+    findings.extend(_audit_agreement(tree, job, manifest))
+    return tuple(findings)
+
+
+def accept(tree: Tree, manifest: Manifest) -> ChangeSet:
+    """Return the change that records the model's own files as they now are."""
+    files = {
+        path: digest(text)
+        for path in manifest.files
+        if (text := tree.read(path)) is not None
+    }
+    accepted = replace(
+        manifest,
+        files=files,
+        layout=detect_layout(tree).name,
+        contract=detect_contract(tree).name,
+    )
+    before = tree.read(manifest.path)
+    change = FileChange(manifest.path, before=before, after=accepted.to_text())
+    return ChangeSet.of([change])
+
+
+def _audit_surface(
+    tree: Tree, job: Job, surface: Surface, manifest: Manifest
+) -> Iterator[Finding]:
+    try:
+        for change in surface.plan(tree, job):
+            before = change.before
+            if change.is_empty or (
+                surface.owns_files
+                and before is not None
+                and manifest.files.get(change.path) == digest(before)
+            ):
+                continue
+            yield _describe(surface, change, manifest)
+    except (WiringChangedError, SourceSyntaxError) as error:
+        path = PurePosixPath(error.path)
+        yield _finding(manifest, surface.name, path, error.line, "edited", str(error))
+    except AnchorNotFoundError as error:
+        path = PurePosixPath(error.path)
+        yield _finding(manifest, surface.name, path, 1, "missing", str(error))
+
+
+def _describe(surface: Surface, change: FileChange, manifest: Manifest) -> Finding:
+    if change.before is None:
+        message = f"{change.path} is missing; `new-model` with the same answers adds it"
+        return _finding(manifest, surface.name, change.path, 1, "missing", message)
+    line, lost = _first_difference(change.before, change.after or "")
+    if surface.owns_files:
+        message = (
+            f"{change.path}:{line}: edited since it was generated; if that is meant, "
+            f"record it with `rlinf-scaffold check --accept {manifest.spec.name}`"
+        )
+        return _finding(manifest, surface.name, change.path, line, "edited", message)
+    message = f"{change.path}:{line}: the wiring lacks {lost!r}"
+    return _finding(manifest, surface.name, change.path, line, "missing", message)
+
+
+def _first_difference(before: str, after: str) -> tuple[int, str]:
+    """Return the line where they part, and the first line that only ``after`` has."""
+    old, new = before.splitlines(), after.splitlines()
+    for tag, start, _, first, last in SequenceMatcher(
+        None, old, new, autojunk=False
+    ).get_opcodes():
+        if tag != "equal":
+            lost = next((line.strip() for line in new[first:last] if line.strip()), "")
+            return start + 1, lost
+    return 1, ""
+
+
+def _audit_agreement(tree: Tree, job: Job, manifest: Manifest) -> Iterator[Finding]:
+    """Compare names and numbers that stand in several files, whoever wrote them."""
+    model_yaml = model_yaml_path(job.spec.name)
+    recipe = recipe_path(PurePosixPath(job.spec.recipe), job.spec)
+    yield from _audit_values(
+        tree,
+        manifest,
+        model_yaml,
+        (
+            (("model_type",), job.spec.name),
+            (("action_token_len",), ("action_dim",)),
+            (("action_chunks_len",), ("num_action_chunks",)),
+        ),
+    )
+    yield from _audit_values(
+        tree, manifest, recipe, ((("actor", "model", "model_type"), job.spec.name),)
+    )
+    for path in job.layout.modules(job.spec).values():
+        text = tree.read(path)
+        if text is None or not path.stem.endswith("_action_model"):
+            continue
+        try:
+            module = parse(text, path)
+        except SourceSyntaxError as error:
+            yield _finding(
+                manifest, "agreement", path, error.line, "disagrees", str(error)
+            )
+            continue
+        if find_class(module.body, job.spec.class_name) is None:
+            message = f"{path}: defines no class {job.spec.class_name}, which is loaded"
+            yield _finding(manifest, "agreement", path, 1, "disagrees", message)
+
+
+def _audit_values(
+    tree: Tree,
+    manifest: Manifest,
+    path: PurePosixPath,
+    expected: tuple[tuple[tuple[str, ...], str | tuple[str, ...]], ...],
+) -> Iterator[Finding]:
+    """Yield a finding for each key that is not the given value, or the other key's."""
+    text = tree.read(path)
+    if text is None:
+        return  # its surface has said so
+    for keys, wanted in expected:
+        try:
+            value = read_value(text, keys, path=path)
+            other = wanted
+            if isinstance(wanted, tuple):
+                other = read_value(text, wanted, path=path)  # type: ignore[assignment]
+        except ScaffoldError as error:
+            yield _finding(manifest, "agreement", path, 1, "disagrees", str(error))
+            continue
+        if value != other:
+            source = f" as {'.'.join(wanted)} is" if isinstance(wanted, tuple) else ""
+            message = f"{path}: {'.'.join(keys)} is {value!r}, not {other!r}{source}"
+            yield _finding(manifest, "agreement", path, 1, "disagrees", message)
+
+
+def _finding(
+    manifest: Manifest,
+    surface: str,
+    path: PurePosixPath,
+    line: int,
+    problem: str,
+    message: str,
+) -> Finding:
+    return Finding(manifest.spec.name, surface, path, line, problem, message)

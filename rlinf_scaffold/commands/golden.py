@@ -1,0 +1,122 @@
+"""Golden trees: what every layout and archetype renders to, compared both ways."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from rlinf_scaffold.apply import apply
+from rlinf_scaffold.changes import ChangeSet, FileChange, Kind
+from rlinf_scaffold.checkout import Checkout, Tree
+from rlinf_scaffold.errors import GoldenWriteRefusedError
+from rlinf_scaffold.layouts import Layout, all_layouts
+from rlinf_scaffold.planner import plan, resolve
+from rlinf_scaffold.rendering import templates_folder
+from rlinf_scaffold.spec import Base, ModelSpec
+from rlinf_scaffold.surfaces.recipe import choose_recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Archetype:
+    """A model that stands for its kind in the golden trees."""
+
+    name: str
+    spec: ModelSpec
+    base: Base
+
+
+_LLAMA = Base(
+    class_name="LlamaForCausalLM",
+    module="transformers",
+    config_class="LlamaConfig",
+    config_module="transformers",
+    model_type="llama",
+    hidden_size=4096,
+    vocab_size=32000,
+    tie_word_embeddings=False,
+    layer_classes=("LlamaDecoderLayer",),
+    lora_targets=(
+        *("down_proj", "gate_proj", "k_proj", "o_proj"),
+        *("q_proj", "up_proj", "v_proj"),
+    ),
+    forward_arguments=(
+        *("input_ids", "attention_mask", "position_ids", "past_key_values"),
+        *("inputs_embeds", "labels", "use_cache", "logits_to_keep"),
+    ),
+)
+ARCHETYPES = (
+    Archetype("text", ModelSpec(name="foo"), _LLAMA),
+    Archetype(
+        "text_chunks",
+        ModelSpec(
+            name="a_policy_with_a_name_of_32_chars",
+            action_dim=14,
+            action_chunks=8,
+            value_head=False,
+            lora=True,
+            unnorm_key="bridge_orig",
+        ),
+        _LLAMA,
+    ),
+)
+
+
+def compare(folder: Path) -> ChangeSet:
+    """Return what would make a folder of golden trees equal to what is rendered now."""
+    golden = Checkout(folder.resolve())
+    expected = dict(render_all())
+    stale = set(_walk(golden, PurePosixPath())) - set(expected)
+    return ChangeSet.of(
+        [
+            *(
+                FileChange(path, before=golden.read(path), after=text)
+                for path, text in expected.items()
+            ),
+            *(FileChange(path, before=golden.read(path), after=None) for path in stale),
+        ]
+    )
+
+
+def update(folder: Path) -> ChangeSet:
+    """Make a folder of golden trees equal to what is rendered now.
+
+    Raises:
+        GoldenWriteRefusedError: CI is set in the environment.
+    """
+    if os.environ.get("CI"):
+        raise GoldenWriteRefusedError
+    changes = compare(folder)
+    apply(Checkout(folder.resolve()), changes, "golden")
+    return changes
+
+
+def render_all() -> Iterator[tuple[PurePosixPath, str]]:
+    """Yield every golden file: created ones whole, modified ones as diffs."""
+    for layout in all_layouts():
+        checkout = practice_checkout(layout)
+        for archetype in ARCHETYPES:
+            folder = PurePosixPath(layout.name, archetype.name)
+            for change in _plan(checkout, archetype):
+                if change.kind is Kind.CREATE:
+                    yield folder / change.path, change.after or ""
+                else:
+                    yield folder / f"{change.path}.diff", change.diff()
+
+
+def practice_checkout(layout: Layout) -> Checkout:
+    """Return the practice checkout of a layout, as it is shipped."""
+    return Checkout(templates_folder() / "checkouts" / layout.name)
+
+
+def _plan(tree: Tree, archetype: Archetype) -> ChangeSet:
+    recipe = choose_recipe(tree, archetype.spec)
+    job = resolve(tree, replace(archetype.spec, recipe=str(recipe)), archetype.base)
+    return plan(tree, job)
+
+
+def _walk(tree: Tree, folder: PurePosixPath) -> Iterator[PurePosixPath]:
+    yield from tree.files(folder)
+    for child in tree.folders(folder):
+        yield from _walk(tree, child)

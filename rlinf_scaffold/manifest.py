@@ -1,0 +1,108 @@
+"""What was generated, from which answers: enough to check it and to plan it again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import PurePosixPath
+
+from rlinf_scaffold.checkout import Tree
+from rlinf_scaffold.errors import SourceSyntaxError
+from rlinf_scaffold.spec import Base, ModelSpec
+
+FOLDER = PurePosixPath(".rlinf-scaffold")
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """One scaffolded model.
+
+    Attributes:
+        spec: the user's answers.
+        base: what was read of the base when they were given.
+        layout: the layout that the checkout had.
+        contract: the runtime contract that it had.
+        tool: version of rlinf-scaffold that wrote it.
+        files: the digest of every file that the tool created.
+    """
+
+    spec: ModelSpec
+    base: Base
+    layout: str
+    contract: str
+    tool: str
+    files: Mapping[PurePosixPath, str]
+
+    @property
+    def path(self) -> PurePosixPath:
+        """Where the manifest lies in the checkout."""
+        return manifest_path(self.spec.name)
+
+    def to_text(self) -> str:
+        """Return the manifest as JSON."""
+        document = {
+            "format": _FORMAT,
+            "tool": self.tool,
+            "layout": self.layout,
+            "contract": self.contract,
+            "spec": asdict(self.spec),
+            "base": asdict(self.base),
+            "files": {str(path): digest for path, digest in sorted(self.files.items())},
+        }
+        return json.dumps(document, indent=2) + "\n"
+
+
+def manifest_path(name: str) -> PurePosixPath:
+    """Return where the manifest of a model lies."""
+    return FOLDER / f"{name}.json"
+
+
+def digest(text: str) -> str:
+    """Return the SHA-256 of a file's exact bytes."""
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def read_manifest(tree: Tree, name: str) -> Manifest | None:
+    """Return the manifest of a model, or None where it was not scaffolded here.
+
+    Raises:
+        SourceSyntaxError: the file is no manifest of this format.
+    """
+    path = manifest_path(name)
+    text = tree.read(path)
+    if text is None:
+        return None
+    try:
+        document = json.loads(text)
+        if document["format"] != _FORMAT:
+            reason = f"format {document['format']!r} is not {_FORMAT}"
+            raise SourceSyntaxError(path, 1, reason)
+        base = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in document["base"].items()
+        }
+        return Manifest(
+            spec=ModelSpec(**document["spec"]),
+            base=Base(**base),
+            layout=document["layout"],
+            contract=document["contract"],
+            tool=document["tool"],
+            files={PurePosixPath(p): str(d) for p, d in document["files"].items()},
+        )
+    except json.JSONDecodeError as error:
+        raise SourceSyntaxError(path, error.lineno, error.msg) from error
+    except (AttributeError, KeyError, TypeError) as error:
+        raise SourceSyntaxError(path, 1, f"no manifest: {error}") from error
+
+
+def read_manifests(tree: Tree) -> tuple[Manifest, ...]:
+    """Return the manifests of every model scaffolded in a checkout, by name."""
+    manifests = (
+        read_manifest(tree, path.stem)
+        for path in tree.files(FOLDER)
+        if path.suffix == ".json"
+    )
+    return tuple(manifest for manifest in manifests if manifest is not None)

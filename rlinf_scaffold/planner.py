@@ -1,0 +1,126 @@
+"""From answers and a tree to a pure change set."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import PurePosixPath
+
+from rlinf_scaffold import __version__
+from rlinf_scaffold.changes import ChangeSet, FileChange
+from rlinf_scaffold.checkout import Overlay, Tree
+from rlinf_scaffold.contracts import detect_contract
+from rlinf_scaffold.errors import (
+    AnswersChangedError,
+    NameTakenError,
+    TargetExistsError,
+)
+from rlinf_scaffold.heads import find_head
+from rlinf_scaffold.layouts import POLICIES, Layout, detect_layout
+from rlinf_scaffold.manifest import Manifest, digest, read_manifest
+from rlinf_scaffold.spec import Base, ModelSpec
+from rlinf_scaffold.surfaces import Job, all_surfaces
+from rlinf_scaffold.surfaces.model_yaml import model_yaml_path
+
+
+def resolve(tree: Tree, spec: ModelSpec, base: Base) -> Job:
+    """Return the job that the answers mean in this checkout.
+
+    Raises:
+        UnknownLayoutError: the checkout has no layout or contract that is known.
+        SourceSyntaxError: a file that must be read does not parse.
+    """
+    return Job(
+        spec=spec,
+        base=base,
+        layout=detect_layout(tree),
+        contract=detect_contract(tree),
+        head=find_head(spec.head),
+    )
+
+
+def plan(tree: Tree, job: Job) -> ChangeSet:
+    """Return every change that wires the model; empty where all of it is in place.
+
+    Raises:
+        NameTakenError: the name means something else here.
+        AnswersChangedError: the model was scaffolded here from other answers.
+        TargetExistsError: files to create are there with other content.
+        AnchorNotFoundError, WiringChangedError: a file to patch was changed by hand.
+    """
+    recorded = read_manifest(tree, job.spec.name)
+    if recorded is None:
+        _refuse_taken_name(tree, job.layout, job.spec.name)
+    else:
+        _refuse_other_answers(recorded, job)
+    overlay = Overlay(tree)
+    owned: set[PurePosixPath] = set()
+    for surface in all_surfaces():
+        changes = [
+            change
+            for change in surface.plan(overlay, job)
+            if not (surface.owns_files and _is_recorded(change, recorded))
+        ]
+        if surface.owns_files:
+            owned.update(change.path for change in changes)
+        overlay = overlay.write(changes)
+    existing = [c.path for c in overlay.changes() if c.path in owned and c.before]
+    if existing:
+        raise TargetExistsError(existing)
+    return overlay.write([_manifest_change(overlay, job, owned, recorded)]).changes()
+
+
+def _is_recorded(change: FileChange, recorded: Manifest | None) -> bool:
+    """Whether the file is still as the tool wrote it, or as the user accepted it."""
+    return (
+        recorded is not None
+        and change.before is not None
+        and recorded.files.get(change.path) == digest(change.before)
+    )
+
+
+def _refuse_taken_name(tree: Tree, layout: Layout, name: str) -> None:
+    where = []
+    registered = {key.lower(): place for key, place in layout.model_types(tree).items()}
+    if name in registered:
+        where.append(f"a registered model at {registered[name]}")
+    package = POLICIES / name
+    if package in tree.folders(POLICIES):
+        where.append(f"the package {package}")
+    for path in (
+        package.with_suffix(".py"),
+        POLICIES / f"{name}_action_model.py",
+        model_yaml_path(name),
+    ):
+        if tree.read(path) is not None:
+            where.append(f"the file {path}")
+    if where:
+        raise NameTakenError(name, where)
+
+
+def _refuse_other_answers(recorded: Manifest, job: Job) -> None:
+    before = {**asdict(recorded.spec), "base": recorded.base.class_name}
+    after = {**asdict(job.spec), "base": job.base.class_name}
+    differences = [
+        f"{key} was {before[key]!r}, now {after[key]!r}"
+        for key in before
+        if before[key] != after[key]
+    ]
+    if differences:
+        raise AnswersChangedError(job.spec.name, differences)
+
+
+def _manifest_change(
+    tree: Tree, job: Job, owned: set[PurePosixPath], recorded: Manifest | None
+) -> FileChange:
+    files = dict(recorded.files) if recorded else {}
+    files.update({path: digest(tree.read(path) or "") for path in owned})
+    manifest = Manifest(
+        spec=job.spec,
+        base=recorded.base if recorded else job.base,
+        layout=job.layout.name,
+        contract=job.contract.name,
+        tool=recorded.tool if recorded else __version__,
+        files=files,
+    )
+    before = tree.read(manifest.path)
+    return FileChange(manifest.path, before=before, after=manifest.to_text())

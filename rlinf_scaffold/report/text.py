@@ -1,0 +1,148 @@
+"""Outcomes as text for people, on a terminal or in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.padding import Padding
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from rlinf_scaffold.changes import ChangeSet, Kind
+from rlinf_scaffold.commands.check import Audit
+from rlinf_scaffold.commands.new_model import Outcome
+from rlinf_scaffold.smoke.run import Proof, SmokeReport
+
+_SIGNS = {
+    Kind.CREATE: "[green]+[/]",
+    Kind.MODIFY: "[yellow]~[/]",
+    Kind.DELETE: "[red]-[/]",
+}
+_MARKS = {
+    "passed": "[green]✓[/]",
+    "failed": "[red]✗[/]",
+    "error": "[red]✗[/]",
+    "skipped": "[yellow]-[/]",
+}
+
+
+def plan_text(outcome: Outcome, *, diff: bool) -> RenderableType:
+    """Return what will be written and why, with the diff if it is asked for."""
+    job = outcome.job
+    head = Text.from_markup(
+        f"[bold]{escape(job.spec.class_name)}[/] on {escape(job.base.class_name)}, "
+        f"layout [bold]{job.layout.name}[/] ({escape(job.layout.title)})"
+    )
+    if not outcome.changes:
+        return Group(head, Text("Everything is in place; nothing to change."))
+    parts: list[RenderableType] = [head, changes_text(outcome.changes)]
+    if diff:
+        parts.append(Syntax(outcome.changes.diff(), "diff", word_wrap=True))
+    return Group(*parts)
+
+
+def changes_text(changes: ChangeSet) -> RenderableType:
+    """Return one line a file."""
+    lines = [f"  {_SIGNS[c.kind]} {escape(str(c.path))}" for c in changes]
+    return Text.from_markup("\n".join(lines))
+
+
+def outcome_text(outcome: Outcome) -> RenderableType:
+    """Return how it ended: the proofs, then what is left to the user."""
+    parts: list[RenderableType] = []
+    if outcome.smoke is not None:
+        parts.append(smoke_text(outcome.smoke))
+    if outcome.applied:
+        parts.append(Text("What is yours to know:", style="bold"))
+        parts.extend(_bullets(outcome.notes))
+    return Group(*parts)
+
+
+def smoke_text(report: SmokeReport) -> RenderableType:
+    """Return the proofs as a table, the failures in full, and a verdict."""
+    parts: list[RenderableType] = []
+    if report.proofs:
+        parts.append(_proof_table(report.proofs))
+    for proof in report.failed:
+        parts.append(Text(f"✗ {proof.name}", style="bold red"))
+        if proof.cause:
+            parts.append(Padding(Text(f"likely cause: {proof.cause}"), (0, 0, 0, 2)))
+        parts.append(Padding(Text(proof.message), (0, 0, 0, 2)))
+    if report.trouble:
+        parts.append(Text("\n".join(report.trouble), style="red"))
+    parts.append(_verdict(report))
+    return Group(*parts)
+
+
+def _proof_table(proofs: Sequence[Proof]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("")
+    table.add_column("proof", overflow="fold")
+    table.add_column("measured", justify="right")
+    table.add_column("bound", justify="right")
+    table.add_column("s", justify="right")
+    for proof in proofs:
+        table.add_row(
+            _MARKS[proof.outcome],
+            escape(proof.name),
+            escape(proof.measured or ""),
+            escape(proof.bound or ""),
+            f"{proof.seconds:.2f}",
+        )
+    return table
+
+
+def _verdict(report: SmokeReport) -> Text:
+    passed = sum(proof.outcome == "passed" for proof in report.proofs)
+    if report.ok:
+        return Text(
+            f"Proved: {passed} of {len(report.proofs)} proofs passed in "
+            f"{report.seconds:.1f} s.",
+            style="bold green",
+        )
+    why = "it ran out of time" if report.timed_out else "see above"
+    return Text(
+        f"Not proved: {passed} of {len(report.proofs)} proofs passed; {why}. "
+        f"Log: {report.log}",
+        style="bold red",
+    )
+
+
+def audits_text(
+    audits: Sequence[Audit], reports: Mapping[str, SmokeReport]
+) -> RenderableType:
+    """Return what `check` found, a model at a time."""
+    if not audits:
+        return Text("No model was scaffolded in this checkout; nothing to check.")
+    parts: list[RenderableType] = []
+    for audit in audits:
+        name = audit.manifest.spec.name
+        report = reports.get(name)
+        if report is not None:
+            parts.append(smoke_text(report))
+        if not audit.findings:
+            line = f"[green]✓[/] {escape(name)}: every wiring is in place and agrees"
+            parts.append(Text.from_markup(line))
+        for finding in audit.findings:
+            line = f"[red]✗[/] {escape(name)}: {finding.surface} {finding.problem}: "
+            parts.append(Text.from_markup(line).append(finding.message))
+    return Group(*parts)
+
+
+def golden_text(changes: ChangeSet) -> RenderableType:
+    """Return which golden files differ from what is rendered."""
+    if not changes:
+        return Text("Golden trees are what is rendered.")
+    words = {Kind.CREATE: "missing", Kind.MODIFY: "changed", Kind.DELETE: "extra"}
+    lines = "\n".join(f"  {words[c.kind]}: {c.path}" for c in changes)
+    return Group(Text(lines), Syntax(changes.diff(), "diff", word_wrap=True))
+
+
+def _bullets(sentences: Sequence[str]) -> Iterator[RenderableType]:
+    for sentence in sentences:
+        grid = Table.grid(padding=(0, 1))
+        grid.add_row(" •", Text(sentence))
+        yield grid
