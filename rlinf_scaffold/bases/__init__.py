@@ -13,9 +13,9 @@ from rlinf_scaffold.bases import checkpoints
 from rlinf_scaffold.bases.catalogue import shipped_bases
 from rlinf_scaffold.bases.checkpoints import Checkpoint, read_checkpoint
 from rlinf_scaffold.bases.facts import Reader
-from rlinf_scaffold.bases.library import TRANSFORMERS, Class, Library
+from rlinf_scaffold.bases.library import Class, Library
 from rlinf_scaffold.bases.refusals import causal_names
-from rlinf_scaffold.errors import UnknownBaseError, UnsupportedBaseError
+from rlinf_scaffold.errors import UnknownBaseError
 from rlinf_scaffold.spec import Base
 
 _DEFAULTS: Final[Mapping[str, object]] = MappingProxyType({})
@@ -61,15 +61,13 @@ def _find_class(library: Library, name: str) -> Class:
 
 
 def _from_module(library: Library, base: str, module: str, name: str) -> Base:
-    """Read ``package.module:Class``; a class of transformers goes by its short name."""
+    source = library.module(module)
+    if source is None:
+        raise UnknownBaseError(base, f"the search path, which has no module {module}")
     cls = library.find(module, name)
     if isinstance(cls, Class):
         return Reader(library, base).read(cls, _DEFAULTS)
-    if library.module(module) is None:
-        raise UnknownBaseError(base, f"the search path, which has no module {module}")
-    source = library.module(module)
-    names = [] if source is None else list(source.symbols)
-    close = difflib.get_close_matches(name, names, _SUGGESTIONS)
+    close = difflib.get_close_matches(name, source.symbols, _SUGGESTIONS)
     raise UnknownBaseError(base, module, [f"{module}:{found}" for found in close])
 
 

@@ -24,6 +24,7 @@ from rlinf_scaffold.bases.values import UNKNOWN, Instance, Made, items_of, optio
 from rlinf_scaffold.errors import UnsupportedBaseError
 from rlinf_scaffold.spec import Base
 
+_LAYERS: Final = External("torch.nn.ModuleList")
 _LINEAR: Final = ("torch.nn.Linear", "transformers.pytorch_utils.Conv1D")
 
 
@@ -148,22 +149,27 @@ def parts(root: object) -> Iterator[tuple[str, Instance | Made]]:
                     yield name, option
                 if id(option) not in seen:
                     seen.add(id(option))
-                    below.extend(_children(name, option))
+                    below.extend(_children(option))
         level = below
 
 
 def lora_targets(model: Instance, layers: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the leaf names of the linear layers inside the layer classes."""
-    inside = (
-        part
+    """Return the leaf names of the linear layers inside the layer classes.
+
+    Subclasses of ``nn.Linear`` count only where nothing else is there: routers are such.
+    """
+    inside = [
+        pair
         for _, part in parts(model)
         if isinstance(part, Instance) and part.cls.name in layers
-    )
-    named = (pair for layer in inside for pair in parts(layer))
-    return tuple(sorted({name for name, part in named if name and _is_linear(part)}))
+        for pair in parts(part)
+    ]
+    plain = {name for name, part in inside if name and _is_linear(part)}
+    derived = {name for name, part in inside if name and _is_derived(part)}
+    return tuple(sorted(plain or derived))
 
 
-def _children(name: str, value: object) -> Iterator[tuple[str, object]]:
+def _children(value: object) -> Iterator[tuple[str, object]]:
     if isinstance(value, Instance) and not is_config(value):
         yield from value.attributes.items()
     elif isinstance(value, Made):
@@ -179,20 +185,26 @@ def _is_linear(part: Instance | Made) -> bool:
     return isinstance(part, Made) and part.callee.name in _LINEAR
 
 
+def _is_derived(part: Instance | Made) -> bool:
+    return isinstance(part, Instance) and any(
+        isinstance(ancestor, External) and ancestor.name in _LINEAR
+        for ancestor in part.lineage
+    )
+
+
 def _repeated(
     interpreter: Interpreter, model: Instance, config: Instance
 ) -> set[object]:
-    """Return the classes in the outermost list that holds one layer per index."""
+    """Return the classes in the outermost list of layers, one per hidden layer if any."""
     count = interpreter.attribute(config, "num_hidden_layers")
-    for _, part in parts(model):
-        if isinstance(part, Made) and part.callee == External("torch.nn.ModuleList"):
-            layers = [
-                option for item in items_of(part) or () for option in options_of(item)
-            ]
-            built = [layer for layer in layers if isinstance(layer, Instance)]
-            if built and len(items_of(part) or ()) == count:
-                return {layer.cls.name for layer in built}
-    return set()
+    lists = [
+        [option for item in items_of(part) or () for option in options_of(item)]
+        for _, part in parts(model)
+        if isinstance(part, Made) and part.callee == _LAYERS
+    ]
+    built = [[i.cls.name for i in each if isinstance(i, Instance)] for each in lists]
+    built.sort(key=lambda names: len(names) != count)
+    return next((set(names) for names in built if names), set())
 
 
 def _forward_arguments(model: Instance) -> tuple[str, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+import operator
 from dataclasses import dataclass, field
 from types import BuiltinFunctionType
 from typing import Final
 
-from rlinf_scaffold.bases.frames import BUILTINS, Frame
+from rlinf_scaffold.bases.expressions import BUILTINS
+from rlinf_scaffold.bases.frames import Frame
 from rlinf_scaffold.bases.library import (
     CONFIG_ROOTS,
     Class,
@@ -18,6 +19,13 @@ from rlinf_scaffold.bases.library import (
     Import,
     Library,
     Module,
+)
+from rlinf_scaffold.bases.natives import (
+    call_plain,
+    copy_of,
+    is_instance,
+    memo_key,
+    next_of,
 )
 from rlinf_scaffold.bases.values import (
     UNKNOWN,
@@ -31,18 +39,18 @@ from rlinf_scaffold.bases.values import (
     attempt,
     is_container,
     is_plain,
-    options_of,
-    truth,
 )
 
 DEEPEST: Final = 60
 MOST_CALLS: Final = 60_000
 _COPIES: Final = ("copy.copy", "copy.deepcopy")
-_METHODS: Final = frozenset(
-    "append copy count endswith extend get index insert items keys lower pop replace "
-    "setdefault split startswith strip update upper values".split()
+_METHODS: Final = (
+    *("append", "copy", "count", "endswith", "extend", "get", "index", "insert"),
+    *("items", "keys", "lower", "pop", "replace", "setdefault", "split", "startswith"),
+    *("strip", "update", "upper", "values"),
 )
 _ADDERS: Final = ("append", "extend", "insert", "update")
+_FACTORIES: Final = ("_from_config", "from_config")
 _CHILD_NAMERS: Final = ("add_module", "register_module")
 
 
@@ -90,6 +98,8 @@ class Interpreter:
                 return self._instance_attribute(value, name)
             case Super():
                 return self._inherited(value, name)
+            case Class() if name in _FACTORIES:
+                return value
             case Class():
                 return self._class_attribute(value, name)
             case External():
@@ -111,10 +121,6 @@ class Interpreter:
                 self.call(Bound(setter, target), [value], {})
                 return
         target.attributes[name] = value
-
-    def config_attribute(self, config: Instance, name: str) -> object:
-        """Return a configuration's attribute; unknown where it has none."""
-        return self._instance_attribute(config, name)
 
     def _instance_attribute(self, instance: Instance, name: str) -> object:
         name = self._alias(instance, name)
@@ -205,7 +211,8 @@ class Interpreter:
                 return keywords["default"]
             case type() | BuiltinFunctionType():
                 return self._builtin(callee, arguments)
-        return UNKNOWN
+            case _:
+                return UNKNOWN
 
     def _run(
         self, function: Function, arguments: list[object], keywords: dict[str, object]
@@ -244,7 +251,7 @@ class Interpreter:
     def _instantiate(
         self, cls: Class, arguments: list[object], keywords: dict[str, object]
     ) -> Instance:
-        key = _memo_key(cls, arguments, keywords)
+        key = memo_key(cls, arguments, keywords)
         if key is not None and key in self._made:
             return self._made[key][0]
         instance = Instance(cls, self.library.lineage(cls))
@@ -261,19 +268,25 @@ class Interpreter:
 
     def _fill_fields(self, config: Instance, keywords: dict[str, object]) -> None:
         extra = dict(keywords)
-        for owner in reversed(list(config.owners())):
-            for name, default in owner.values.items():
-                if name in owner.annotations and not _is_class_variable(owner, name):
-                    value = self._default(owner, default)
-                    config.attributes[name] = value
+        for name, (owner, default) in self._fields(config).items():
+            self.assign(config, name, self._default(owner, default))
         for name in list(extra):
             if self._alias(config, name) in config.attributes:
-                config.attributes[self._alias(config, name)] = extra.pop(name)
+                self.assign(config, name, extra.pop(name))
         post = self._method(config, "__post_init__")
         if post is not None:
             self.call(Bound(post, config), [], extra)
         for name, value in extra.items():
             config.attributes.setdefault(name, value)
+
+    def _fields(self, config: Instance) -> dict[str, tuple[Class, ast.expr]]:
+        """Return the dataclass fields with defaults, a subclass's over its parents'."""
+        return {
+            name: (owner, default)
+            for owner in reversed(list(config.owners()))
+            for name, default in owner.values.items()
+            if name in owner.annotations and not _is_class_variable(owner, name)
+        }
 
     def _default(self, owner: Class, expression: ast.expr) -> object:
         value = Frame(self, owner.module, {}).visit(expression)
@@ -303,8 +316,9 @@ class Interpreter:
             case Instance():
                 return UNKNOWN
             case _ if name in _METHODS:
-                return attempt(getattr(receiver, name, _nothing), *arguments)
-        return UNKNOWN
+                return attempt(operator.methodcaller(name, *arguments), receiver)
+            case _:
+                return UNKNOWN
 
     def _keep(self, instance: Instance, arguments: list[object]) -> None:
         """Keep what an ancestor that is not read was made with."""
@@ -317,7 +331,7 @@ class Interpreter:
         self, callee: External, arguments: list[object], keywords: dict[str, object]
     ) -> object:
         if callee.name in _COPIES and arguments:
-            return _copied(arguments[0])
+            return copy_of(arguments[0])
         return Made(callee, arguments, keywords)
 
     def _builtin(self, callee: object, arguments: list[object]) -> object:
@@ -325,13 +339,15 @@ class Interpreter:
         if name not in BUILTINS:
             return UNKNOWN
         if name == "isinstance":
-            return _is_instance(arguments)
+            return is_instance(arguments)
         if name in ("getattr", "hasattr") and len(arguments) >= 2:
             return self._has_or_get(name, arguments)
         if name == "setattr" and len(arguments) == 3:
             self.assign(arguments[0], str(arguments[1]), arguments[2])
             return None
-        return _plain_call(callee, name, arguments)
+        if name == "next" and arguments:
+            return next_of(arguments[0])
+        return call_plain(callee, name, arguments)
 
     def _has_or_get(self, name: str, arguments: list[object]) -> object:
         owner, attribute, *default = arguments
@@ -353,49 +369,6 @@ def is_config(instance: Instance) -> bool:
 
 def _leaf(ancestor: Class | External) -> str:
     return ancestor.name if isinstance(ancestor, Class) else ancestor.leaf
-
-
-def _nothing(*_: object) -> object:
-    return UNKNOWN
-
-
-def _plain_call(callee: object, name: str, arguments: list[object]) -> object:
-    known = all(is_plain(a) or is_container(a) for a in arguments)
-    if not known or not callable(callee):
-        return UNKNOWN
-    result = attempt(callee, *arguments)
-    lazy = name in ("enumerate", "reversed", "zip")
-    return attempt(list, result) if lazy else result
-
-
-def _is_instance(arguments: list[object]) -> object:
-    value, kinds = (*arguments, UNKNOWN, UNKNOWN)[:2]
-    types = kinds if isinstance(kinds, tuple) else (kinds,)
-    if not all(isinstance(kind, type) for kind in types):
-        return UNKNOWN
-    if isinstance(value, Instance):
-        return False
-    return attempt(isinstance, value, types) if truth(value) is not None else UNKNOWN
-
-
-def _copied(value: object) -> object:
-    if isinstance(value, Instance):
-        return Instance(value.cls, value.lineage, dict(value.attributes))
-    return attempt(type(value), value) if is_container(value) else value
-
-
-def _memo_key(
-    cls: Class, arguments: list[object], keywords: Mapping[str, object]
-) -> tuple[object, ...] | None:
-    values = (*arguments, *keywords.values())
-    if not all(_is_frozen(value) for value in values):
-        return None
-    parts = [(type(v), id(v) if isinstance(v, Instance) else v) for v in values]
-    return (cls, len(arguments), *keywords, *parts)
-
-
-def _is_frozen(value: object) -> bool:
-    return isinstance(value, Instance | External | str | int | float | None | Class)
 
 
 def _is_property(function: Function) -> bool:

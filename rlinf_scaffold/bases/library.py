@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -42,7 +43,7 @@ class External:
 Symbol: TypeAlias = "ast.ClassDef | ast.FunctionDef | ast.expr | Import"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Module:
     """One source file: its dotted name and what its top level binds."""
 
@@ -52,7 +53,7 @@ class Module:
     stars: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Class:
     """One class statement: its own methods, attributes and annotations."""
 
@@ -188,11 +189,9 @@ class Library:
             return
         models = self.transformers / "models"
         families = [*_folders(models / "deprecated"), *_folders(models)]
-        lowered = name.lower()
-        alike = [f for f in families if lowered.startswith(f.name.replace("_", ""))]
-        alike.sort(key=lambda folder: (-len(folder.name), folder.name))
+        families.sort(key=lambda folder: (-_likeness(name, folder.name), folder.name))
         kind = "configuration" if name.endswith("Config") else "modeling"
-        for family in (*alike, *sorted(set(families) - set(alike))):
+        for family in families:
             yield from _files(family, kind)
 
     def _dotted(self, path: Path) -> str:
@@ -251,12 +250,8 @@ def _parse(name: str, path: Path) -> Module:
         raise SourceSyntaxError(str(path), error.lineno or 1, error.msg) from error
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     bound = list(_bindings(tree.body, package))
-    stars = [item.module for key, item in bound if _is_star(key, item)]
+    stars = [i.module for key, i in bound if key == "*" and isinstance(i, Import)]
     return Module(name, path, dict(bound), tuple(stars))
-
-
-def _is_star(key: str, item: Symbol) -> bool:
-    return key == "*" and isinstance(item, Import)
 
 
 def _bindings(body: Iterable[ast.stmt], package: str) -> Iterator[tuple[str, Symbol]]:
@@ -266,7 +261,8 @@ def _bindings(body: Iterable[ast.stmt], package: str) -> Iterator[tuple[str, Sym
         elif isinstance(node, ast.ClassDef | ast.FunctionDef):
             yield node.name, node
         elif isinstance(node, ast.If | ast.Try):
-            yield from _bindings((*node.orelse, *node.body), package)
+            # What stands where an optional package is missing comes last and wins.
+            yield from _bindings((*node.body, *node.orelse), package)
         else:
             yield from _assigned(node)
 
@@ -307,6 +303,13 @@ def _decorators(function: ast.FunctionDef) -> list[str]:
 
 def _is_property(function: ast.FunctionDef) -> bool:
     return not {"property", "cached_property"}.isdisjoint(_decorators(function))
+
+
+def _likeness(name: str, family: str) -> int:
+    """Return how many letters a class's and a family's name begin with alike."""
+    first, second = (text.replace("_", "").lower() for text in (name, family))
+    pairs = zip(first, second, strict=False)
+    return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
 
 
 def _folders(parent: Path) -> Sequence[Path]:

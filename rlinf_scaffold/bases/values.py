@@ -105,25 +105,23 @@ class Lambda:
     node: ast.Lambda
 
 
-OPERATORS: Final[Mapping[type[ast.AST], Callable[[object, object], object]]] = (
-    MappingProxyType(
-        {
-            ast.Add: operator.add,
-            ast.Sub: operator.sub,
-            ast.Mult: operator.mul,
-            ast.Div: operator.truediv,
-            ast.FloorDiv: operator.floordiv,
-            ast.Mod: operator.mod,
-            ast.Eq: operator.eq,
-            ast.NotEq: operator.ne,
-            ast.Lt: operator.lt,
-            ast.LtE: operator.le,
-            ast.Gt: operator.gt,
-            ast.GtE: operator.ge,
-            ast.In: lambda left, right: operator.contains(right, left),
-            ast.NotIn: lambda left, right: not operator.contains(right, left),
-        }
-    )
+OPERATORS: Final[Mapping[type[ast.AST], Callable[..., object]]] = MappingProxyType(
+    {
+        ast.Add: operator.add,
+        ast.Sub: operator.sub,
+        ast.Mult: operator.mul,
+        ast.Div: operator.truediv,
+        ast.FloorDiv: operator.floordiv,
+        ast.Mod: operator.mod,
+        ast.Eq: operator.eq,
+        ast.NotEq: operator.ne,
+        ast.Lt: operator.lt,
+        ast.LtE: operator.le,
+        ast.Gt: operator.gt,
+        ast.GtE: operator.ge,
+        ast.In: lambda left, right: operator.contains(right, left),
+        ast.NotIn: lambda left, right: not operator.contains(right, left),
+    }
 )
 
 
