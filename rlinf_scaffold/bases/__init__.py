@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from rlinf_scaffold.bases import checkpoints
-from rlinf_scaffold.bases.catalogue import shipped_bases
 from rlinf_scaffold.bases.checkpoints import Checkpoint, read_checkpoint
 from rlinf_scaffold.bases.facts import Reader
 from rlinf_scaffold.bases.library import Class, Library
 from rlinf_scaffold.bases.refusals import causal_names
-from rlinf_scaffold.errors import UnknownBaseError
+from rlinf_scaffold.bases.shipped import shipped_bases
+from rlinf_scaffold.errors import UnknownBaseError, UnsupportedBaseError
 from rlinf_scaffold.spec import Base
 
 _DEFAULTS: Final[Mapping[str, object]] = MappingProxyType({})
 _WIDTHS: Final = ("hidden_size", "n_embd", "d_model", "dim")
+_ROWS: Final = ("vocab_size",)
+_SUFFIX: Final = re.compile(r"Model|For|PreTrained|Config")
 _SUGGESTIONS: Final = 3
 
 
@@ -107,26 +110,33 @@ def _override(base: Base, checkpoint: Checkpoint) -> Base:
     if isinstance(nested, dict):
         settings = nested
     tied = settings.get("tie_word_embeddings")
+    if not isinstance(tied, bool):
+        tied = base.tie_word_embeddings
     return replace(
         base,
-        hidden_size=_size(settings, _WIDTHS, base.hidden_size),
-        vocab_size=_size(settings, ("vocab_size",), base.vocab_size),
-        tie_word_embeddings=tied
-        if isinstance(tied, bool)
-        else base.tie_word_embeddings,
+        hidden_size=_size(checkpoint.folder, settings, _WIDTHS) or base.hidden_size,
+        vocab_size=_size(checkpoint.folder, settings, _ROWS) or base.vocab_size,
+        tie_word_embeddings=tied,
         checkpoint=checkpoint.folder,
     )
 
 
-def _size(settings: Mapping[str, object], names: Iterable[str], default: int) -> int:
-    sizes = (settings.get(name) for name in names)
-    return next((size for size in sizes if type(size) is int and size > 0), default)
+def _size(
+    folder: str, settings: Mapping[str, object], keys: Sequence[str]
+) -> int | None:
+    key = next((key for key in keys if key in settings), None)
+    size = None if key is None else settings[key]
+    if key is not None and (type(size) is not int or size < 1):
+        reason = f"{checkpoints.FILE} gives no {key} that is a positive integer"
+        raise UnsupportedBaseError(folder, reason)
+    return size if isinstance(size, int) else None
 
 
 def _suggest(name: str, causal: Mapping[str, str]) -> list[str]:
-    """Return the closest causal language models, whatever the case of the letters."""
-    by_lower = {c.lower(): c for c in causal.values()}
-    by_type = causal.get(name.lower())
+    """Return the causal language models of that type or of a close name, in any case."""
+    by_lower = {found.lower(): found for found in causal.values()}
+    stem = _SUFFIX.split(name)[0]
     close = difflib.get_close_matches(name.lower(), by_lower, _SUGGESTIONS)
-    alike = [by_type, *(by_lower[found] for found in close)]
+    alike = [causal.get(name.lower()), causal.get(stem.lower())]
+    alike.extend(by_lower[found] for found in close)
     return list(dict.fromkeys(filter(None, alike)))[:_SUGGESTIONS]

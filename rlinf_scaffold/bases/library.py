@@ -159,9 +159,13 @@ class Library:
 
     def _bases(self, cls: Class) -> Iterator[Class | External]:
         for expression in cls.node.bases:
-            name = ast.unparse(expression)
+            name, dot, rest = ast.unparse(expression).partition(".")
             found = self.resolve(cls.module, name)
-            yield found if isinstance(found, Class) else _external(found, name)
+            if isinstance(found, Class) and not dot:
+                yield found
+            else:
+                root = found.name if isinstance(found, External) else name
+                yield External(f"{root}{dot}{rest}")
 
     def _ancestors(self, base: Class | External) -> tuple[Class | External, ...]:
         return self.lineage(base) if isinstance(base, Class) else (base,)
@@ -237,10 +241,6 @@ def _is_read(importer: Module, module: str) -> bool:
     return module == _CONFIGURATION or (
         module.startswith("transformers.models.") and not module.startswith(_AUTO)
     )
-
-
-def _external(found: Global | External | None, name: str) -> External:
-    return found if isinstance(found, External) else External(name)
 
 
 def _parse(name: str, path: Path) -> Module:

@@ -15,7 +15,8 @@ from rlinf_scaffold.errors import UnsupportedBaseError
 _MODEL_ROOTS: Final = ("PreTrainedModel",)
 _CAUSAL: Final = re.compile(r".*(ForCausalLM|LMHeadModel|WithLMHead)")
 _CLASSIFIER: Final = re.compile(
-    r".*For(\w*Classification|QuestionAnswering|MultipleChoice|NextSentencePrediction)"
+    r".*(For(\w*Classification|QuestionAnswering|MultipleChoice|NextSentencePrediction)"
+    r"|DoubleHeadsModel)"
 )
 _ENCODER: Final = re.compile(r".*For(MaskedLM|PreTraining)")
 _HEADS: Final = ("lm_head", "embed_out", "output_projection", "cls")
@@ -81,7 +82,7 @@ def refuse_model(
         reason = f"it is an encoder-decoder{_instead(library, cls)}"
     elif not _has_head(library, model):
         reason = f"it has no language head{_instead(library, cls)}"
-    elif _asks_for_decoder(cls) and (
+    elif _asks_for_decoder(cls.node) and (
         interpreter.attribute(config, "is_decoder") is not True
     ):
         reason = (
@@ -101,21 +102,25 @@ def _has_head(library: Library, model: Instance) -> bool:
     return model.cls.name in causal_names(library).values()
 
 
-def _asks_for_decoder(cls: Class) -> bool:
+def _asks_for_decoder(node: ast.ClassDef) -> bool:
     """Whether the class's own ``__init__`` branches on ``config.is_decoder``."""
-    init = cls.methods.get("__init__")
-    return init is not None and any(
-        isinstance(node, ast.If) and "config.is_decoder" in ast.unparse(node.test)
-        for node in ast.walk(init)
+    return any(
+        isinstance(statement, ast.If)
+        and "config.is_decoder" in ast.unparse(statement.test)
+        for function in node.body
+        if isinstance(function, ast.FunctionDef) and function.name == "__init__"
+        for statement in ast.walk(function)
     )
 
 
 def _instead(library: Library, cls: Class) -> str:
     """Return the question after the causal language models in the same file."""
-    siblings = [name for name in _siblings(library, cls) if name != cls.name]
+    causal = {*causal_names(library).values()} - {cls.name}
+    siblings = [
+        name
+        for name, symbol in cls.module.symbols.items()
+        if name in causal
+        and isinstance(symbol, ast.ClassDef)
+        and not _asks_for_decoder(symbol)
+    ]
     return f"; did you mean {' or '.join(siblings)}?" if siblings else ""
-
-
-def _siblings(library: Library, cls: Class) -> list[str]:
-    causal = set(causal_names(library).values())
-    return [name for name in cls.module.symbols if name in causal]

@@ -1,0 +1,57 @@
+"""The bases that are shipped, for when no transformers is installed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, TypedDict
+
+from rlinf_scaffold.spec import Base
+
+FILE: Final = Path(__file__).with_name("catalogue.json")
+
+
+class Entry(TypedDict):
+    """One base in the JSON, under its class name."""
+
+    module: str
+    config_class: str
+    config_module: str
+    model_type: str
+    hidden_size: int
+    vocab_size: int
+    tie_word_embeddings: bool
+    layer_classes: list[str]
+    lora_targets: list[str]
+    forward_arguments: list[str]
+
+
+@cache
+def shipped_bases() -> Mapping[str, Base]:
+    """Return the shipped bases by class name."""
+    return MappingProxyType(parse_catalogue(FILE.read_text("utf-8")))
+
+
+def parse_catalogue(text: str) -> dict[str, Base]:
+    """Return the bases of a catalogue's JSON by class name."""
+    entries: dict[str, Entry] = json.loads(text)
+    return {name: _base(name, entry) for name, entry in entries.items()}
+
+
+def _base(name: str, entry: Entry) -> Base:
+    return Base(
+        class_name=name,
+        module=entry["module"],
+        config_class=entry["config_class"],
+        config_module=entry["config_module"],
+        model_type=entry["model_type"],
+        hidden_size=entry["hidden_size"],
+        vocab_size=entry["vocab_size"],
+        tie_word_embeddings=entry["tie_word_embeddings"],
+        layer_classes=tuple(entry["layer_classes"]),
+        lora_targets=tuple(entry["lora_targets"]),
+        forward_arguments=tuple(entry["forward_arguments"]),
+    )
