@@ -1,0 +1,67 @@
+# `make demo` shows the main job, `make test` proves the project. Both set up `.venv` first,
+# which takes Python 3.10 to 3.13 and a package index, once.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+BENCH_READY := .venv/.ready-bench
+RUN := $(BIN)/python -m
+
+export HF_HUB_OFFLINE := 1
+export TOKENIZERS_PARALLELISM := false
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types layers fast golden smoke bench picture catalogue
+
+help: ## Show these targets.
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+setup: $(READY) ## Make .venv, with torch and everything else, pinned.
+
+# torch goes first and alone: an index that has a CPU build gives it for this pin.
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(RUN) pip install --quiet --constraint constraints.txt torch
+	$(RUN) pip install --quiet --constraint constraints.txt --editable '.[dev,smoke]'
+	touch $@
+
+$(BENCH_READY): $(READY)
+	$(RUN) pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	touch $@
+
+demo: $(READY) ## Scaffold foo on Llama in a practice checkout in demo/, and prove it.
+	rm -rf demo
+	$(BIN)/rlinf-scaffold demo demo
+
+test: lint types layers fast golden smoke ## Everything that must hold.
+	@echo "make test: everything passed"
+
+lint: $(READY) ## Style and format.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY) ## mypy --strict.
+	$(BIN)/mypy
+
+layers: $(READY) ## Which room may import which.
+	NO_COLOR=1 $(BIN)/lint-imports --no-cache
+
+fast: $(READY) ## Tests that need no torch, and the coverage that they must reach.
+	$(RUN) coverage run -m pytest -m 'not smoke and not real'
+	$(RUN) coverage report --skip-covered
+
+golden: $(READY) ## Golden trees are what is rendered.
+	$(BIN)/rlinf-scaffold check --golden golden
+
+smoke: $(READY) ## Generated smoke tests, run in this interpreter.
+	$(RUN) pytest -m 'smoke and not real'
+
+bench: $(BENCH_READY) ## Ratios against something outside.
+	$(RUN) benchmarks.help
+	$(RUN) benchmarks.new_model
+	$(RUN) benchmarks.smoke
+
+picture: $(READY) ## Draw .github/terminal.svg from a real run.
+	$(RUN) benchmarks.picture .github/terminal.svg
+
+catalogue: $(READY) ## Read the shipped bases from transformers again.
+	$(RUN) rlinf_scaffold.bases.catalogue
