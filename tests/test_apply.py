@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from types import FrameType
 
 import pytest
@@ -52,6 +53,15 @@ EDITS = {
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return plant(tmp_path / "checkout")
+
+
+@pytest.fixture
+def quick_root() -> Iterator[Path]:
+    """The same where syncing costs nothing, for the tests that do little else."""
+    memory = Path("/dev/shm")
+    where = memory if os.access(memory, os.W_OK) else None
+    with TemporaryDirectory(dir=where) as folder:
+        yield plant(Path(folder) / "checkout")
 
 
 def plant(root: Path) -> Path:
@@ -475,15 +485,8 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def skip_sync(_descriptor: int) -> None:
-    """Stand in for os.fsync, which is slow and matters to power cuts alone."""
-
-
 @pytest.fixture(params=[refuse, interrupt, terminate])
-def fault(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[], None]:
-    monkeypatch.setattr(os, "fsync", skip_sync)
+def fault(request: pytest.FixtureRequest) -> Callable[[], None]:
     chosen: Callable[[], None] = request.param
     return chosen
 
@@ -497,33 +500,33 @@ def before_and_after(root: Path) -> tuple[ChangeSet, Snapshot, Snapshot]:
 
 
 def test_a_fault_leaves_all_of_an_apply_or_nothing(
-    root: Path, fault: Callable[[], None]
+    quick_root: Path, fault: Callable[[], None]
 ) -> None:
-    plan, before, after = before_and_after(root)
+    plan, before, after = before_and_after(quick_root)
     met = set()
-    for error in outcomes(fault, lambda: apply(Checkout(root), plan, "foo")):
-        met.add((type(error), receipts(Checkout(root))))
-        if receipts(Checkout(root)):
-            assert bare(snapshot(root)) == after
-            undo(Checkout(root), "foo")
-        assert bare(snapshot(root)) == before
-        assert not (root / STATE / "journal.json").exists()
+    for error in outcomes(fault, lambda: apply(Checkout(quick_root), plan, "foo")):
+        met.add((type(error), receipts(Checkout(quick_root))))
+        if receipts(Checkout(quick_root)):
+            assert bare(snapshot(quick_root)) == after
+            undo(Checkout(quick_root), "foo")
+        assert bare(snapshot(quick_root)) == before
+        assert not (quick_root / STATE / "journal.json").exists()
     assert (type(None), ()) not in met
     assert any(error is not type(None) and not kept for error, kept in met)
 
 
 def test_a_fault_leaves_all_of_an_undo_or_nothing(
-    root: Path, fault: Callable[[], None]
+    quick_root: Path, fault: Callable[[], None]
 ) -> None:
-    plan, before, after = before_and_after(root)
-    apply(Checkout(root), plan, "foo")
+    plan, before, after = before_and_after(quick_root)
+    apply(Checkout(quick_root), plan, "foo")
     met = set()
-    for error in outcomes(fault, lambda: undo(Checkout(root), "foo")):
-        met.add((type(error), receipts(Checkout(root))))
-        if not receipts(Checkout(root)):
-            assert bare(snapshot(root)) == before
-            apply(Checkout(root), plan, "foo")
-        assert bare(snapshot(root)) == after
+    for error in outcomes(fault, lambda: undo(Checkout(quick_root), "foo")):
+        met.add((type(error), receipts(Checkout(quick_root))))
+        if not receipts(Checkout(quick_root)):
+            assert bare(snapshot(quick_root)) == before
+            apply(Checkout(quick_root), plan, "foo")
+        assert bare(snapshot(quick_root)) == after
     assert (type(None), ("foo",)) not in met
     assert any(error is not type(None) and kept for error, kept in met)
 
@@ -540,7 +543,6 @@ def forked(moment: int, work: Callable[[], object]) -> bool:
 
 def kill_everywhere(root: Path, *, undoing: bool) -> None:
     """Kill an apply, or an undo, at each of its moments, and the recovery as well."""
-    os.fsync = skip_sync  # type: ignore[assignment]
     plan, before, after = before_and_after(root)
     work = undo if undoing else partial(apply, changes=plan)
     met = set()
@@ -562,14 +564,16 @@ def kill_everywhere(root: Path, *, undoing: bool) -> None:
 
 
 @pytest.mark.parametrize("undoing", [False, True])
-def test_a_killed_run_is_repaired_by_the_next(root: Path, undoing: bool) -> None:
+def test_a_killed_run_is_repaired_by_the_next(quick_root: Path, undoing: bool) -> None:
     # In a process of its own: forking is for programs that have no threads.
     module, here = Path(__file__).stem, Path(__file__).parent
     script = (
         f"import sys; sys.path.insert(0, {str(here)!r}); from pathlib import Path; "
         f"import {module} as it; it.kill_everywhere(Path(sys.argv[1]), undoing={undoing})"
     )
-    finished = run([sys.executable, "-c", script, root], cwd=root, timeout=60)
+    finished = run(
+        [sys.executable, "-c", script, quick_root], cwd=quick_root, timeout=60
+    )
     assert finished.returncode == 0, finished.output
     assert int(finished.output.split()[1]) > 50
 
