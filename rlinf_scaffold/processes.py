@@ -16,6 +16,7 @@ from rlinf_scaffold.errors import LaunchError
 from rlinf_scaffold.signals import unwinding
 
 _TICK = 0.05
+_DYING = 1.0
 _MORE_THAN_A_PIPE_HOLDS = 1 << 20
 
 
@@ -155,18 +156,22 @@ def _started(
 
 def _end_group(process: subprocess.Popen[bytes], grace: float) -> None:
     """Ask a process and its group to end; kill what is left, and reap the process."""
-    deadline = time.monotonic() + grace
     try:
-        alive = _signalled(process, signal.SIGTERM)
-        while alive and time.monotonic() < deadline:
-            time.sleep(_TICK / 10)
-            alive = _signalled(process, 0)
+        _signal(process, signal.SIGTERM)
+        _wait_for_group(process, grace)
     finally:
-        _signalled(process, signal.SIGKILL)
+        _signal(process, signal.SIGKILL)
         process.wait()
+        _wait_for_group(process, _DYING)
 
 
-def _signalled(process: subprocess.Popen[bytes], number: int) -> bool:
+def _wait_for_group(process: subprocess.Popen[bytes], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while _signal(process, 0) and time.monotonic() < deadline:
+        time.sleep(_TICK / 10)
+
+
+def _signal(process: subprocess.Popen[bytes], number: int) -> bool:
     """Signal a group; whether there was anything of it left to receive it."""
     process.poll()  # reaps the leader: a zombie would count as somebody left
     try:
