@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
+from collections.abc import ItemsView, KeysView, ValuesView
 from dataclasses import dataclass, field
 from types import BuiltinFunctionType
 from typing import Final
@@ -49,6 +50,7 @@ _METHODS: Final = (
     *("items", "keys", "lower", "pop", "replace", "setdefault", "split", "startswith"),
     *("strip", "update", "upper", "values"),
 )
+_VIEWS: Final = (KeysView, ValuesView, ItemsView)
 _ADDERS: Final = ("append", "extend", "insert", "update")
 _FACTORIES: Final = ("_from_config", "from_config")
 _CHILD_NAMERS: Final = ("add_module", "register_module")
@@ -316,7 +318,8 @@ class Interpreter:
             case Instance():
                 return UNKNOWN
             case _ if name in _METHODS:
-                return attempt(operator.methodcaller(name, *arguments), receiver)
+                found = attempt(operator.methodcaller(name, *arguments), receiver)
+                return list(found) if isinstance(found, _VIEWS) else found
             case _:
                 return UNKNOWN
 
@@ -343,7 +346,9 @@ class Interpreter:
         if name in ("getattr", "hasattr") and len(arguments) >= 2:
             return self._has_or_get(name, arguments)
         if name == "setattr" and len(arguments) == 3:
-            self.assign(arguments[0], str(arguments[1]), arguments[2])
+            owner, attribute, value = arguments
+            if isinstance(attribute, str):
+                self.assign(owner, attribute, value)
             return None
         if name == "next" and arguments:
             return next_of(arguments[0])

@@ -1,0 +1,209 @@
+"""find_base: names, modules, folders, and the words of every refusal."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rlinf_scaffold.bases import find_base
+from rlinf_scaffold.bases.shipped import shipped_bases
+from rlinf_scaffold.errors import ScaffoldError, UnknownBaseError, UnsupportedBaseError
+from rlinf_scaffold.spec import Base
+
+TOY = Base(
+    class_name="ToyForCausalLM",
+    module="transformers",
+    config_class="ToyConfig",
+    config_module="transformers",
+    model_type="toy",
+    hidden_size=64,
+    vocab_size=320,
+    tie_word_embeddings=False,
+    layer_classes=("ToyLayer",),
+    lora_targets=("down_proj", "qkv", "up_proj"),
+    forward_arguments=("input_ids", "attention_mask", "labels"),
+)
+
+
+def folder(root: Path, config: object) -> str:
+    text = config if isinstance(config, str) else json.dumps(config)
+    (root / "config.json").write_text(text, encoding="utf-8")
+    return str(root)
+
+
+def test_class_name_gives_every_fact(site: Path) -> None:
+    assert find_base("ToyForCausalLM", [site]) == TOY
+
+
+def test_first_entry_that_has_transformers_wins(site: Path, tmp_path: Path) -> None:
+    assert find_base("ToyForCausalLM", [tmp_path / "absent", tmp_path, site]) == TOY
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "transformers",
+        "transformers.models.toy",
+        "transformers.models.toy.modeling_toy",
+    ],
+)
+def test_module_of_transformers_is_named_by_its_short_name(
+    site: Path, module: str
+) -> None:
+    assert find_base(f"{module}:ToyForCausalLM", [site]) == TOY
+
+
+def test_class_of_another_package(site: Path) -> None:
+    assert find_base("own.model:OwnModel", [site]) == Base(
+        class_name="OwnModel",
+        module="own.model",
+        config_class="OwnConfig",
+        config_module="own.model",
+        model_type="own",
+        hidden_size=8,
+        vocab_size=16,
+        tie_word_embeddings=False,
+        layer_classes=("OwnBlock",),
+        lora_targets=("proj",),
+        forward_arguments=(),
+    )
+
+
+def test_class_of_another_package_inherits_from_transformers(site: Path) -> None:
+    expected = replace(TOY, class_name="ToyChild", module="own.model")
+    assert find_base("own.model:ToyChild", [site]) == expected
+
+
+def test_folder_overrides_defaults(site: Path, tmp_path: Path) -> None:
+    config = {
+        "architectures": ["ToyForCausalLM"],
+        "hidden_size": 16,
+        "vocab_size": 99,
+        "tie_word_embeddings": True,
+        "unheard_of": 1,
+        "no identifier": 2,
+    }
+    given_folder = folder(tmp_path, config)
+    assert find_base(given_folder, [site]) == replace(
+        TOY,
+        hidden_size=16,
+        vocab_size=99,
+        tie_word_embeddings=True,
+        checkpoint=given_folder,
+    )
+
+
+def test_folder_without_architecture_goes_by_model_type(
+    site: Path, tmp_path: Path
+) -> None:
+    given_folder = folder(tmp_path, {"model_type": "hybrid_v1", "n_embd": 24})
+    base = find_base(given_folder, [site])
+    assert (base.class_name, base.hidden_size) == ("HybridV1LMHeadModel", 24)
+
+
+def test_folder_with_a_nested_text_config(site: Path, tmp_path: Path) -> None:
+    config = {
+        "architectures": ["ToyForCausalLM"],
+        "model_type": "toy_vl",
+        "hidden_size": 1,
+        "text_config": {"hidden_size": 32},
+    }
+    assert find_base(folder(tmp_path, config), [site]).hidden_size == 32
+
+
+def test_folder_lets_an_encoder_decode(site: Path, tmp_path: Path) -> None:
+    config = {"architectures": ["EncLMHeadModel"], "is_decoder": True}
+    assert find_base(folder(tmp_path, config), [site]).class_name == "EncLMHeadModel"
+
+
+def test_settings_decide_what_is_built(site: Path, tmp_path: Path) -> None:
+    config = {"architectures": ["HybridV1LMHeadModel"], "q_lora_rank": 4}
+    targets = find_base(folder(tmp_path, config), [site]).lora_targets
+    assert "q_a_proj" in targets
+    assert "q_proj" not in targets
+
+
+@pytest.mark.parametrize("layers", [10**9, 10**30])
+def test_folder_cannot_make_the_reader_run_away(
+    site: Path, tmp_path: Path, layers: int
+) -> None:
+    config = {"architectures": ["ToyForCausalLM"], "num_hidden_layers": layers}
+    assert find_base(folder(tmp_path, config), [site]).layer_classes == ("ToyLayer",)
+
+
+UNKNOWN = [
+    ("Toy", "; did you mean ToyForCausalLM?"),
+    ("toy", "; did you mean ToyForCausalLM?"),
+    ("TOYFORCAUSALLM", "; did you mean ToyForCausalLM"),
+    ("ToyForCausal", "; did you mean ToyForCausalLM"),
+    ("hybrid_v1", "; did you mean HybridV1LMHeadModel"),
+    ("Qqqqqqqqqq", "transformers$"),
+    ("some/model", "the folder some/model, which holds no config.json"),
+    ("", "which holds no config.json"),
+    ("no.such:Thing", "the search path, which has no module no.such"),
+    (":", "which has no module"),
+    ("own.model:OwnMode", "own.model; did you mean own.model:OwnModel"),
+    ("own.model:nn", "looked in own.model"),
+]
+
+
+@pytest.mark.parametrize(("name", "words"), UNKNOWN)
+def test_unknown_base(site: Path, name: str, words: str) -> None:
+    with pytest.raises(UnknownBaseError, match=words):
+        find_base(name, [site])
+
+
+def test_unknown_model_type(site: Path, tmp_path: Path) -> None:
+    with pytest.raises(UnknownBaseError, match="looked in model_type 'nope' in its"):
+        find_base(folder(tmp_path, {"model_type": "nope"}), [site])
+
+
+@given(name=st.text(max_size=30).filter(lambda text: "\0" not in text))
+def test_any_text_is_answered_or_refused(old_site: Path, name: str) -> None:
+    with pytest.raises(ScaffoldError):
+        find_base(f"x {name}", [old_site])
+
+
+def test_no_transformers_asks_the_shipped_catalogue(tmp_path: Path) -> None:
+    base = find_base("LlamaForCausalLM", [tmp_path])
+    assert base == shipped_bases()["LlamaForCausalLM"]
+    assert base.layer_classes == ("LlamaDecoderLayer",)
+
+
+def test_no_transformers_and_not_shipped(tmp_path: Path) -> None:
+    words = r"catalogue \(no transformers is installed\); did you mean LlamaForCausalLM"
+    with pytest.raises(UnknownBaseError, match=words):
+        find_base("LlamaModel", [tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("config", "sizes"),
+    [
+        ({"architectures": ["GPT2LMHeadModel"]}, (768, 50257, True)),
+        ({"model_type": "gpt2", "n_embd": 32}, (32, 50257, True)),
+        (
+            {"model_type": "gpt2", "text_config": {"hidden_size": 8, "vocab_size": 9}},
+            (8, 9, True),
+        ),
+        ({"model_type": "gpt2", "tie_word_embeddings": False}, (768, 50257, False)),
+    ],
+)
+def test_no_transformers_and_a_folder(
+    tmp_path: Path, config: object, sizes: tuple[int, int, bool]
+) -> None:
+    given_folder = folder(tmp_path, config)
+    base = find_base(given_folder, [])
+    found = (base.hidden_size, base.vocab_size, base.tie_word_embeddings)
+    assert (*found, base.checkpoint) == (*sizes, given_folder)
+
+
+@pytest.mark.parametrize("size", ["8", 0, True, None])
+def test_no_transformers_and_no_size(tmp_path: Path, size: object) -> None:
+    given_folder = folder(tmp_path, {"model_type": "gpt2", "n_embd": size})
+    with pytest.raises(UnsupportedBaseError, match="no n_embd that is a positive int"):
+        find_base(given_folder, [])

@@ -1,0 +1,39 @@
+"""The catalogue says what the reader says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rlinf_scaffold.bases import find_base
+from rlinf_scaffold.bases.catalogue import main, render_catalogue
+from rlinf_scaffold.bases.library import Library
+from rlinf_scaffold.bases.shipped import parse_catalogue
+
+ACCEPTED = [
+    "HybridV1LMHeadModel",
+    "LookForCausalLM",
+    "OddGenerator",
+    "PlainForCausalLM",
+    "SeqForCausalLM",
+    "ToyForCausalLM",
+]
+
+
+def test_entries_are_what_the_reader_says(site: Path) -> None:
+    bases = parse_catalogue(render_catalogue(Library((site,))))
+    assert bases == {name: find_base(name, [site]) for name in ACCEPTED}
+
+
+def test_rows_are_sorted_and_stable(site: Path) -> None:
+    text = main([str(site)])
+    assert list(parse_catalogue(text)) == ACCEPTED
+    assert text == main([str(site)])
+    assert len(text.splitlines()) == len(ACCEPTED) + 2
+
+
+@pytest.mark.parametrize("arguments", [[], ["a", "b"], ["no-such-folder"]])
+def test_usage(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit, match="usage: catalogue SITE_PACKAGES"):
+        main(arguments)

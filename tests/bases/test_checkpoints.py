@@ -1,0 +1,77 @@
+"""config.json as an untrusted file: what is read of it, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rlinf_scaffold.bases.checkpoints import read_checkpoint
+from rlinf_scaffold.errors import UnsupportedBaseError
+
+
+def folder(root: Path, config: object) -> str:
+    text = config if isinstance(config, str) else json.dumps(config)
+    (root / "config.json").write_text(text, encoding="utf-8")
+    return str(root)
+
+
+HARMLESS = [
+    ({}, "", ""),
+    ({"architectures": [], "model_type": 3}, "", ""),
+    ({"architectures": None}, "", ""),
+    ({"architectures": ["ToyForCausalLM"]}, "ToyForCausalLM", ""),
+    ({"model_type": "toy", "auto_map": {}}, "", "toy"),
+    ({"attn_implementation": "sdpa", "layers": [{"a": 1}, 2]}, "", ""),
+    ({"_attn_implementation": {"text_config": "eager"}}, "", ""),
+]
+
+
+@pytest.mark.parametrize(("config", "architecture", "model_type"), HARMLESS)
+def test_harmless(
+    tmp_path: Path, config: object, architecture: str, model_type: str
+) -> None:
+    checkpoint = read_checkpoint(folder(tmp_path, config))
+    assert checkpoint.folder == str(tmp_path)
+    assert checkpoint.settings == config
+    assert checkpoint.architecture == architecture
+    assert checkpoint.model_type == model_type
+
+
+REMOTE = "config.json needs remote code: loading it executes "
+HUB = "code from the Hub to execute"
+REFUSED = [
+    ("{", "config.json is no JSON: "),
+    ("\ud800", "config.json is no JSON: "),
+    ("[" * 100_000, "config.json is no JSON: "),
+    ("[1]", "config.json is no JSON object"),
+    ("1" * 5000, "config.json is no JSON"),
+    ({"architectures": ["a; b"]}, "names the architecture 'a; b', which is no class"),
+    ({"architectures": [7]}, "names the architecture 7, which is no class name"),
+    ({"_attn_implementation_internal": None}, "sets _attn_implementation_internal"),
+    (
+        {"text_config": {"_experts_implementation_internal": "x"}},
+        "sets _experts_implementation_internal, which can make transformers execute",
+    ),
+    ({"attn_implementation": "a/b"}, f"sets attn_implementation to 'a/b', {HUB}"),
+    ({"x": [{"_attn_implementation": "a/b"}]}, f"_attn_implementation to 'a/b', {HUB}"),
+    ({"attn_implementation": {"": "a/b"}}, f"sets attn_implementation to 'a/b', {HUB}"),
+    (
+        {"auto_map": {"AutoConfig": "c.Conf", "AutoTokenizer": ["t.Tok", None]}},
+        f"{REMOTE}c.Conf, t.Tok, which is not read without trust",
+    ),
+    ({"auto_map": "m.Model"}, f"{REMOTE}m.Model, which"),
+]
+
+
+@pytest.mark.parametrize(("config", "words"), REFUSED)
+def test_refused(tmp_path: Path, config: object, words: str) -> None:
+    if isinstance(config, str):
+        (tmp_path / "config.json").write_bytes(config.encode("utf-8", "surrogatepass"))
+        where = str(tmp_path)
+    else:
+        where = folder(tmp_path, config)
+    with pytest.raises(UnsupportedBaseError) as caught:
+        read_checkpoint(where)
+    assert words in str(caught.value)

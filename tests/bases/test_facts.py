@@ -1,0 +1,111 @@
+"""The facts of one class: layers, LoRA targets, sizes, homes, forward arguments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rlinf_scaffold.bases.facts import Reader
+from rlinf_scaffold.bases.library import Class, Library
+from rlinf_scaffold.errors import UnsupportedBaseError
+from rlinf_scaffold.spec import Base
+
+
+def read(site: Path, name: str, **settings: object) -> Base:
+    library = Library((site,))
+    cls = library.find_class(name)
+    assert isinstance(cls, Class)
+    return Reader(library, name).read(cls, settings)
+
+
+def test_only_built_layer_classes_are_kept(site: Path) -> None:
+    layers = read(site, "HybridV1LMHeadModel").layer_classes
+    assert layers == ("HybridAttentionLayer", "HybridStateLayer")
+
+
+def test_layer_classes_follow_the_number_of_layers(site: Path) -> None:
+    layers = read(site, "HybridV1LMHeadModel", num_hidden_layers=1).layer_classes
+    assert layers == ("HybridAttentionLayer",)
+
+
+def test_repeated_class_stands_in_for_missing_declaration(site: Path) -> None:
+    assert read(site, "PlainForCausalLM").layer_classes == ("PlainBlock",)
+
+
+def test_repeated_class_may_be_of_another_count(site: Path) -> None:
+    base = read(site, "PlainForCausalLM", num_hidden_layers=0, blocks=3)
+    assert base.layer_classes == ("OtherBlock",)
+
+
+def test_every_attention_that_may_be_chosen_is_a_target(site: Path) -> None:
+    targets = read(site, "HybridV1LMHeadModel").lora_targets
+    assert targets == (
+        *("c_attn", "c_flash", "down_proj", "in_proj", "q_proj", "up_proj"),
+    )
+
+
+def test_linear_subclass_is_a_target_where_nothing_else_is(site: Path) -> None:
+    assert read(site, "PlainForCausalLM").lora_targets == ("dense",)
+
+
+def test_forward_of_a_parent(site: Path) -> None:
+    arguments = read(site, "PlainForCausalLM").forward_arguments
+    assert arguments == ("input_ids", "attention_mask", "labels")
+
+
+def test_own_forward(site: Path) -> None:
+    arguments = read(site, "HybridV1LMHeadModel").forward_arguments
+    assert arguments == ("input_ids", "past_key_values", "position_ids")
+
+
+def test_alias_of_hidden_size(site: Path) -> None:
+    assert read(site, "HybridV1LMHeadModel", n_embd=8).hidden_size == 8
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "config_module"),
+    [
+        ("ToyForCausalLM", "transformers", "transformers"),
+        ("HybridV1LMHeadModel", "transformers", "transformers"),
+        (
+            "PlainForCausalLM",
+            "transformers.models.plain.modeling_plain",
+            "transformers",
+        ),
+        ("SeqForCausalLM", "transformers.models.seq.modeling_seq", "transformers"),
+    ],
+)
+def test_home_is_the_top_only_where_it_is_exported(
+    site: Path, name: str, module: str, config_module: str
+) -> None:
+    base = read(site, name)
+    assert (base.module, base.config_module) == (module, config_module)
+
+
+@pytest.mark.parametrize("size", [0, -1, "64", None, True, 1.5])
+def test_size_that_is_no_positive_integer(site: Path, size: object) -> None:
+    words = "HybridV1Config gives no hidden_size that is a positive integer"
+    with pytest.raises(UnsupportedBaseError, match=words):
+        read(site, "HybridV1LMHeadModel", n_embd=size)
+
+
+def test_no_layers(site: Path) -> None:
+    with pytest.raises(UnsupportedBaseError, match="no layer class to wrap: _no_split"):
+        read(site, "HollowForCausalLM")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Orphan", "no configuration class: neither config_class nor an annotated"),
+        ("Stray", "its configuration class StrayConfig is not a transformers one"),
+        ("Lost", "no configuration class"),
+    ],
+)
+def test_no_configuration(site: Path, name: str, words: str) -> None:
+    library = Library((site,))
+    cls = library.find("own.model", name)
+    assert isinstance(cls, Class)
+    with pytest.raises(UnsupportedBaseError, match=words):
+        Reader(library, name).read(cls, {})
