@@ -39,7 +39,7 @@ def dirty_files(
         *("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all"),
         *("--", *names),
     )
-    top = prefix.rstrip("\n").rpartition("\n")[2]
+    top = prefix.removesuffix("\n").rpartition("\n")[2]
     entries = {entry.rpartition("\n")[2][3:] for entry in (status or "").split("\0")}
     return tuple(path for path in asked if f"{top}{path}" in entries)
 

@@ -16,7 +16,7 @@ from rlinf_scaffold.errors import LaunchError
 from rlinf_scaffold.signals import unwinding
 
 _TICK = 0.05
-_DYING = 1.0
+_DYING = 5.0
 _MORE_THAN_A_PIPE_HOLDS = 1 << 20
 
 
@@ -167,8 +167,30 @@ def _end_group(process: subprocess.Popen[bytes], grace: float) -> None:
 
 def _wait_for_group(process: subprocess.Popen[bytes], seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    while _signal(process, 0) and time.monotonic() < deadline:
-        time.sleep(_TICK / 10)
+    while _is_left(process) and time.monotonic() < deadline:
+        time.sleep(_TICK / 5)
+
+
+def _is_left(process: subprocess.Popen[bytes]) -> bool:
+    """Whether anything of a group runs; a zombie does not, though it takes signals.
+
+    Orphans stay zombies for long where the first process does not care for them, as
+    in many containers.
+    """
+    if not _signal(process, 0):
+        return False
+    known = [_state_and_group(stat) for stat in Path("/proc").glob("[0-9]*/stat")]
+    return not known or any(
+        group == str(process.pid) and state not in "ZX" for state, group in known
+    )
+
+
+def _state_and_group(stat: Path) -> tuple[str, str]:
+    try:
+        state, _parent, group, *_ = stat.read_text("latin-1").rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return "X", ""
+    return state, group
 
 
 def _signal(process: subprocess.Popen[bytes], number: int) -> bool:
