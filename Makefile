@@ -64,4 +64,5 @@ picture: $(READY) ## Draw .github/terminal.svg from a real run.
 	$(RUN) benchmarks.picture .github/terminal.svg
 
 catalogue: $(READY) ## Read the shipped bases from transformers again.
-	$(RUN) rlinf_scaffold.bases.catalogue
+	$(RUN) rlinf_scaffold.bases.catalogue .venv/lib/python*/site-packages > catalogue.new
+	mv catalogue.new rlinf_scaffold/bases/catalogue.json
