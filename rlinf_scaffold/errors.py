@@ -233,7 +233,7 @@ class LockedError(ScaffoldError):
 class WriteFailedError(ScaffoldError):
     """The system refused a write; what was written before it is taken back."""
 
-    exit_code = 22
+    exit_code = 25
 
     def __init__(self, path: Path | str, reason: str) -> None:
         super().__init__(

@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from rlinf_scaffold import errors
+from rlinf_scaffold.errors import ScaffoldError
+
+ONE = PurePosixPath("rlinf/config.py")
+TWO = PurePosixPath("rlinf/models/__init__.py")
+ROOT = Path("/checkout")
+
+# Every error with its exit code and its full text.
+TABLE: list[tuple[ScaffoldError, int, str]] = [
+    (
+        errors.InvalidAnswerError("--name", "a/b", "must be a name"),
+        2,
+        "--name 'a/b': must be a name",
+    ),
+    (
+        errors.MissingAnswerError(["--name", "--base"]),
+        2,
+        "missing --name, --base: there is no terminal to ask on, so every answer must "
+        "be an option",
+    ),
+    (
+        errors.NameTakenError("foo", ["rlinf/config.py:7", "a template"]),
+        4,
+        "the name 'foo' is already taken: rlinf/config.py:7; a template. Choose another "
+        "--name, or remove what is there",
+    ),
+    (
+        errors.AnswersChangedError(
+            "foo", ["base: was A, is B", "lora: was on, is off"]
+        ),
+        22,
+        "'foo' was scaffolded here from other answers: base: was A, is B; lora: was on, "
+        "is off. Give the same answers, or take it back first with `rlinf-scaffold undo "
+        "foo`",
+    ),
+    (
+        errors.UnknownBaseError("LamaForCausalLM", "transformers 4.57"),
+        5,
+        "unknown base 'LamaForCausalLM': looked in transformers 4.57",
+    ),
+    (
+        errors.UnknownBaseError("Lama", "transformers", ["Llama", "Lamda"]),
+        5,
+        "unknown base 'Lama': looked in transformers; did you mean Llama or Lamda?",
+    ),
+    (
+        errors.UnsupportedBaseError("BertModel", "it has no language head"),
+        6,
+        "base 'BertModel' cannot be scaffolded: it has no language head",
+    ),
+    (
+        errors.NotACheckoutError(ROOT, "rlinf/config.py"),
+        7,
+        "/checkout is not in an RLinf checkout: no rlinf/config.py there or in any "
+        "folder above. Give the checkout's root with --checkout",
+    ),
+    (
+        errors.UnknownLayoutError("registration", ["one: found x", "two: found y"]),
+        8,
+        "the checkout's registration is not recognised:\n  - one: found x\n"
+        "  - two: found y",
+    ),
+    (
+        errors.SourceSyntaxError(ONE, 3, "unexpected indent"),
+        9,
+        "rlinf/config.py:3: cannot be parsed: unexpected indent. Mend the file, then "
+        "run again",
+    ),
+    (
+        errors.AnchorNotFoundError(ONE, "class SupportedModel", "add the member FOO"),
+        10,
+        "rlinf/config.py: found no class SupportedModel. By hand: add the member FOO",
+    ),
+    (
+        errors.WiringChangedError(ONE, 5, "FOO", 'FOO = "foo"'),
+        11,
+        "rlinf/config.py:5: FOO is there, but is not what was generated; expected "
+        'FOO = "foo"',
+    ),
+    (
+        errors.TargetExistsError([ONE, TWO]),
+        12,
+        "already there, with other content: rlinf/config.py, rlinf/models/__init__.py. "
+        "Move it away, or choose another --name",
+    ),
+    (
+        errors.DirtyFilesError([ONE, TWO]),
+        13,
+        "uncommitted changes in rlinf/config.py, rlinf/models/__init__.py. Commit or "
+        "stash them, or pass --allow-dirty",
+    ),
+    (
+        errors.ConflictError([ONE, TWO]),
+        14,
+        "changed since the plan was made: rlinf/config.py, rlinf/models/__init__.py. "
+        "Nothing was touched; run again",
+    ),
+    (
+        errors.UnsafePathError(ONE, Path("/elsewhere")),
+        15,
+        "rlinf/config.py leads out of the checkout, to /elsewhere. Nothing was touched",
+    ),
+    (
+        errors.LockedError(ROOT, "process 12"),
+        16,
+        "/checkout is being changed by process 12; wait for it to end",
+    ),
+    (
+        errors.NothingToUndoError("foo", []),
+        17,
+        "nothing to undo for 'foo' in this checkout",
+    ),
+    (
+        errors.NothingToUndoError("foo", ["bar", "baz"]),
+        17,
+        "nothing to undo for 'foo' in this checkout; undo knows bar, baz",
+    ),
+    (
+        errors.NotScaffoldedError("foo", []),
+        24,
+        "'foo' was not scaffolded in this checkout: it knows no model. Scaffold it with "
+        "`rlinf-scaffold new-model --name foo`",
+    ),
+    (
+        errors.NotScaffoldedError("foo", ["bar", "baz"]),
+        24,
+        "'foo' was not scaffolded in this checkout: it knows bar, baz. Scaffold it with "
+        "`rlinf-scaffold new-model --name foo`",
+    ),
+    (
+        errors.InterpreterError(Path("/bin/python"), ["torch", "peft"]),
+        18,
+        "/bin/python cannot run the smoke test: no torch, peft. Install with "
+        "`/bin/python -m pip install torch peft`, choose another interpreter with "
+        "--python, or skip the proof with --no-smoke",
+    ),
+    (
+        errors.EditedSinceError([ONE, TWO]),
+        19,
+        "edited since it was written: rlinf/config.py, rlinf/models/__init__.py. "
+        "Nothing was touched; take those edits back, then run again",
+    ),
+    (
+        errors.SmokeTestFailedError("foo", ["forward", "step"], Path("smoke.log")),
+        20,
+        "the smoke test of 'foo' failed: forward, step. The files stay; log: smoke.log",
+    ),
+    (
+        errors.SmokeTestFailedError("foo", [], Path("smoke.log")),
+        20,
+        "the smoke test of 'foo' failed: it did not finish. The files stay; log: "
+        "smoke.log",
+    ),
+    (
+        errors.GoldenWriteRefusedError(),
+        21,
+        "golden --update does not write where CI is set: run it on your machine, read "
+        "the diff, and commit it",
+    ),
+    (
+        errors.WriteFailedError(ROOT / "a.py", "No space left on device"),
+        25,
+        "/checkout/a.py: cannot be written: No space left on device. What was begun is "
+        "taken back, at the latest by the next run",
+    ),
+    (
+        errors.LaunchError("git", "No such file or directory"),
+        23,
+        "git cannot be started: No such file or directory. Install it, or give its "
+        "full path",
+    ),
+]
+KINDS = [type(error) for error, _, _ in TABLE]
+
+
+def subclasses(kind: type[ScaffoldError]) -> set[type[ScaffoldError]]:
+    direct = set(kind.__subclasses__())
+    return direct.union(*map(subclasses, direct))
+
+
+@pytest.mark.parametrize(("error", "code", "text"), TABLE)
+def test_text_and_exit_code(error: ScaffoldError, code: int, text: str) -> None:
+    assert str(error) == text
+    assert error.exit_code == code
+
+
+def test_every_error_is_in_the_table() -> None:
+    ours = {it for it in subclasses(ScaffoldError) if it.__module__ == errors.__name__}
+    assert ours == {*KINDS}
+
+
+def test_errors_are_defined_in_one_place() -> None:
+    places = {it.__module__ for it in subclasses(ScaffoldError)}
+    assert places == {errors.__name__}
+
+
+def test_only_answers_share_an_exit_code() -> None:
+    codes = Counter(kind.exit_code for kind in {*KINDS})
+    assert {code for code, count in codes.items() if count > 1} == {2}
+
+
+def test_no_error_looks_like_success_drift_or_the_root() -> None:
+    assert {0, 1, ScaffoldError.exit_code}.isdisjoint(it.exit_code for it in KINDS)
+
+
+@pytest.mark.parametrize(
+    ("error", "fields"),
+    [
+        (errors.ConflictError([ONE]), {"paths": (ONE,)}),
+        (errors.EditedSinceError([ONE]), {"paths": (ONE,)}),
+        (errors.DirtyFilesError([ONE]), {"paths": (ONE,)}),
+        (errors.TargetExistsError([ONE]), {"paths": (ONE,)}),
+        (errors.MissingAnswerError(["--a"]), {"options": ("--a",)}),
+        (errors.NameTakenError("a", ["b"]), {"name": "a", "where": ("b",)}),
+        (errors.UnknownLayoutError("x", ["b"]), {"axis": "x", "findings": ("b",)}),
+        (
+            errors.SmokeTestFailedError("a", ["b"], ROOT),
+            {"failed": ("b",), "log": ROOT},
+        ),
+    ],
+)
+def test_what_went_wrong_can_be_read_without_parsing(
+    error: ScaffoldError, fields: dict[str, object]
+) -> None:
+    assert {name: getattr(error, name) for name in fields} == fields
