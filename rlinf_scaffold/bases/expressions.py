@@ -115,7 +115,8 @@ class Expressions(ast.NodeVisitor):
         if isinstance(value, dict | list | tuple | str | range):
             if is_plain(key) or isinstance(key, slice):
                 return _item(value, key)
-            return either(*value) if value else UNKNOWN
+            if value and not isinstance(node.slice, ast.Slice):
+                return either(*value)
         return UNKNOWN
 
     def visit_Slice(self, node: ast.Slice) -> object:
@@ -185,7 +186,7 @@ class Expressions(ast.NodeVisitor):
 
     def visit_Set(self, node: ast.Set) -> object:
         elements = self._elements(node.elts)
-        return set(elements) if is_plain(elements) else elements
+        return attempt(set, elements) if is_plain(elements) else elements
 
     def visit_Dict(self, node: ast.Dict) -> object:
         result: dict[object, object] = {}
@@ -289,4 +290,4 @@ def _item(value: object, key: object) -> object:
 
 
 def _hashable(key: object) -> object:
-    return key if isinstance(key, str | int | tuple | None) else UNKNOWN
+    return UNKNOWN if attempt(hash, key) is UNKNOWN else key

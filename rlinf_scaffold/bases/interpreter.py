@@ -42,7 +42,7 @@ from rlinf_scaffold.bases.values import (
     is_plain,
 )
 
-DEEPEST: Final = 60
+DEEPEST: Final = 30
 MOST_CALLS: Final = 60_000
 _COPIES: Final = ("copy.copy", "copy.deepcopy")
 _METHODS: Final = (
@@ -51,7 +51,8 @@ _METHODS: Final = (
     *("strip", "update", "upper", "values"),
 )
 _VIEWS: Final = (KeysView, ValuesView, ItemsView)
-_ADDERS: Final = ("append", "extend", "insert", "update")
+_SINGLE: Final = ("append", "insert")
+_ADDERS: Final = (*_SINGLE, "extend", "update")
 _FACTORIES: Final = ("_from_config", "from_config")
 _CHILD_NAMERS: Final = ("add_module", "register_module")
 
@@ -305,19 +306,19 @@ class Interpreter:
         receiver, name = method.receiver, method.name
         match receiver:
             case Made():
-                receiver.arguments.extend([[argument] for argument in arguments])
+                added = arguments[-1:]
+                receiver.arguments.extend([added] if name in _SINGLE else added)
+                return None
+            case Instance() if name == "__init__" and is_config(receiver):
+                self._fill_fields(receiver, keywords)
                 return None
             case Instance() if name == "__init__":
                 self._keep(receiver, arguments)
-                if is_config(receiver):
-                    receiver.attributes.update(keywords)
                 return None
             case Instance() if name in _CHILD_NAMERS and len(arguments) == 2:
                 self.assign(receiver, str(arguments[0]), arguments[1])
                 return None
-            case Instance():
-                return UNKNOWN
-            case _ if name in _METHODS:
+            case _ if name in _METHODS and not isinstance(receiver, Instance):
                 found = attempt(operator.methodcaller(name, *arguments), receiver)
                 return list(found) if isinstance(found, _VIEWS) else found
             case _:

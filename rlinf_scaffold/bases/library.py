@@ -90,6 +90,7 @@ class Library:
     search_path: tuple[Path, ...]
     _modules: dict[str, Module | None] = field(default_factory=dict)
     _classes: dict[tuple[str, str], Class] = field(default_factory=dict)
+    _looked_for: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def transformers(self) -> Path | None:
@@ -113,7 +114,13 @@ class Library:
         if module == TRANSFORMERS:
             return self.find_class(name) or External(f"{module}.{name}")
         source = self.module(module)
-        return None if source is None else self.resolve(source, name)
+        if source is None or (module, name) in self._looked_for:
+            return None
+        self._looked_for.append((module, name))
+        try:
+            return self.resolve(source, name)
+        finally:
+            self._looked_for.pop()
 
     def resolve(self, module: Module, name: str) -> Definition | None:
         """Return what a name means at the top level of a module; None is unbound."""
@@ -161,7 +168,7 @@ class Library:
         for expression in cls.node.bases:
             name, dot, rest = ast.unparse(expression).partition(".")
             found = self.resolve(cls.module, name)
-            if isinstance(found, Class) and not dot:
+            if isinstance(found, Class) and found is not cls and not dot:
                 yield found
             else:
                 root = found.name if isinstance(found, External) else name

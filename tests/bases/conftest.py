@@ -163,6 +163,8 @@ from ..toy.configuration_toy import ToyConfig
 class HybridV1Config(ToyConfig):
     model_type = "hybrid_v1"
     attribute_map = {"hidden_size": "n_embd"}
+
+__all__ = ["HybridV1Config"]
 """
 
 HYBRID_MODEL = """
@@ -230,7 +232,7 @@ class HybridV1LMHeadModel(HybridV1PreTrainedModel):
     def forward(self, input_ids, past_key_values=None, position_ids=None):
         return None
 
-__all__ = ["HybridV1LMHeadModel", "HybridV1Config"]
+__all__ = ["HybridV1LMHeadModel"]
 """
 
 PLAIN_MODEL = """
@@ -342,7 +344,7 @@ class OddGenerator(ToyPreTrainedModel):
 """
 
 HOLLOW_MODEL = """
-from ..toy.modeling_toy import ToyPreTrainedModel
+from ...toy.modeling_toy import ToyPreTrainedModel
 
 class HollowForCausalLM(ToyPreTrainedModel):
     pass
@@ -374,6 +376,14 @@ class OwnModel(PreTrainedModel):
 
 class Orphan(PreTrainedModel):
     pass
+
+class GreedyConfig(OwnConfig):
+    def __init__(self):
+        super().__init__()
+        self.sums = [abs(i) for i in range(300) for j in range(300)]
+
+class Greedy(OwnModel):
+    config_class = GreedyConfig
 
 class StrayConfig:
     pass

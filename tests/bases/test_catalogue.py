@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import runpy
+import sys
 from pathlib import Path
 
 import pytest
 
-from rlinf_scaffold.bases import find_base
+from rlinf_scaffold.bases import catalogue, find_base
 from rlinf_scaffold.bases.catalogue import main, render_catalogue
 from rlinf_scaffold.bases.library import Library
 from rlinf_scaffold.bases.shipped import parse_catalogue
@@ -31,6 +33,14 @@ def test_rows_are_sorted_and_stable(site: Path) -> None:
     assert list(parse_catalogue(text)) == ACCEPTED
     assert text == main([str(site)])
     assert len(text.splitlines()) == len(ACCEPTED) + 2
+
+
+def test_printed(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["catalogue", str(site)])
+    runpy.run_path(catalogue.__file__, run_name="__main__")
+    assert capsys.readouterr().out == render_catalogue(Library((site,)))
 
 
 @pytest.mark.parametrize("arguments", [[], ["a", "b"], ["no-such-folder"]])

@@ -109,3 +109,11 @@ def test_no_configuration(site: Path, name: str, words: str) -> None:
     assert isinstance(cls, Class)
     with pytest.raises(UnsupportedBaseError, match=words):
         Reader(library, name).read(cls, {})
+
+
+def test_reading_that_runs_out(site: Path) -> None:
+    library = Library((site,))
+    cls = library.find("own.model", "Greedy")
+    assert isinstance(cls, Class)
+    with pytest.raises(UnsupportedBaseError, match="its __init__ cannot be followed"):
+        Reader(library, "Greedy").read(cls, {})
