@@ -10,7 +10,7 @@ export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types layers fast golden smoke bench picture catalogue
+.PHONY: help setup demo test lint types layers fast golden smoke bench picture readme catalogue
 
 help: ## Show these targets.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -62,6 +62,9 @@ bench: $(BENCH_READY) ## Ratios against something outside.
 
 picture: $(READY) ## Draw .github/terminal.svg from a real run.
 	$(RUN) benchmarks.picture .github/terminal.svg
+
+readme: $(READY) ## Write the tables of the README from the code.
+	$(BIN)/python tests/readme_tables.py
 
 catalogue: $(READY) ## Read the shipped bases from transformers again.
 	$(RUN) rlinf_scaffold.bases.catalogue .venv/lib/python*/site-packages > catalogue.new
