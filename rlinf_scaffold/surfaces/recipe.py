@@ -33,7 +33,7 @@ _MOUNT = re.compile(r"model/([\w.-]+)@actor\.model")
 _MOUNT_LINE = re.compile(rf"(?m)^\s*-\s*[\"']?{_MOUNT.pattern}\b")
 _ENV_MOUNT = re.compile(r"(env/[\w.-]+)@env\.(train|eval)")
 _ALGORITHM = re.compile(r"(.*(?:^|_)(?:ppo|grpo))(?:_.*)?")
-_MODEL_IN_COMMENT = re.compile(r"(?<=\bin )model/\w+(?=\s*$)")
+_MODEL_IN_COMMENT = re.compile(r"(?<![\w./])model/\w+(?=\s*$)")
 _REFERENCE = re.compile(r"\$\{actor\.model\.(\w+)")
 
 _SAMPLING: Mapping[str, Value] = {
@@ -77,7 +77,9 @@ class _Draft:
         return self._with(yaml.remove_key(self.text, keys, path=self.path))
 
     def drop_comment(self, keys: Keys) -> _Draft:
-        """Remove the comment behind a value."""
+        """Remove the comment behind a value; nothing happens where there is none."""
+        if not yaml.has_key(self.text, keys, path=self.path):
+            return self
         return self._with(yaml.drop_comment(self.text, keys, path=self.path))
 
     def edit_comments(self, pattern: re.Pattern[str], replacement: str) -> _Draft:
@@ -231,15 +233,12 @@ def _with_model_keys(
     used = _references(draft) if side == "actor" else set()
     for key, old in members(draft.get(side, "model")).items():
         keys = (side, "model", key)
-        refers = side == "rollout" and str(old).startswith("${")
         if key == "policy_setup" or key in used - values.keys():
             continue
         if key not in values or members(old):
             draft = draft.remove(keys)
-        elif not refers:
-            draft = draft.set(keys, values[key])
-        if key == "model_path":
-            draft = draft.drop_comment(keys)
+        elif old != values[key] and not str(old).startswith("${actor.model."):
+            draft = draft.set(keys, values[key]).drop_comment(keys)
     return draft
 
 
@@ -292,6 +291,7 @@ def _with_sampling(draft: _Draft, spec: ModelSpec) -> _Draft:
 
 def _with_wrap_policy(draft: _Draft, layers: tuple[str, ...]) -> _Draft:
     """Return the recipe with FSDP wrapping the classes that the base really has."""
+    draft = draft.drop_comment(("actor", "fsdp_config", "gradient_checkpointing"))
     keys = ("actor", "fsdp_config", "wrap_policy")
     policy = {"transformer_layer_cls_to_wrap": list(layers)}
     if draft.get(*keys) != policy:

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from rlinf_scaffold.checkout import MemoryTree
+from rlinf_scaffold.inserters.yaml import read_value
+from rlinf_scaffold.inserters.yaml_document import Value, members
+from rlinf_scaffold.spec import PRECISIONS
+from rlinf_scaffold.surfaces import Job
+from rlinf_scaffold.surfaces.model_yaml import model_yaml_path, surface
+
+JobOf = Callable[..., Job]
+PATH = "examples/embodiment/config/model/my_vla.yaml"
+
+
+def text(job: Job) -> str:
+    (change,) = surface.plan(MemoryTree(), job)
+    return change.after or ""
+
+
+def values(job: Job) -> dict[str | int, Value]:
+    return members(read_value(text(job), (), path=PATH))
+
+
+def test_nothing_changes_where_the_file_is_there(job: JobOf) -> None:
+    (change,) = surface.plan(MemoryTree.of({PATH: text(job())}), job())
+    assert change.is_empty
+
+
+def test_the_file_is_planned_whole_over_another(job: JobOf) -> None:
+    (change,) = surface.plan(MemoryTree.of({PATH: "a: 1\n"}), job())
+    assert surface.owns_files
+    assert change.path == model_yaml_path("my_vla")
+    assert (change.before, change.after) == ("a: 1\n", text(job()))
+
+
+def test_every_key_has_the_answer(job: JobOf) -> None:
+    answers = {
+        "action_dim": 8,
+        "action_chunks": 4,
+        "action_bins": 128,
+        "unnorm_key": "bridge_orig",
+        "lora": True,
+        "value_head": False,
+        "precision": "fp16",
+        "attn_implementation": "sdpa",
+        "trust_remote_code": True,
+    }
+    assert values(job(**answers)) == {
+        "model_type": "my_vla",
+        "model_path": "/path/to/model",
+        "precision": "fp16",
+        "action_dim": 8,
+        "num_action_chunks": 4,
+        "action_token_len": 8,
+        "action_chunks_len": 4,
+        "n_action_bins": 128,
+        "unnorm_key": "bridge_orig",
+        "policy_setup": "widowx_bridge",
+        "use_proprio": True,
+        "image_size": [224, 224],
+        "max_prompt_length": 128,
+        "hidden_size": 64,
+        "vocab_size": 320,
+        "add_value_head": False,
+        "micro_batch_size": 1,
+        "val_micro_batch_size": 8,
+        "is_lora": True,
+        "lora_rank": 32,
+        "attn_implementation": "sdpa",
+        "low_cpu_mem_usage": True,
+        "trust_remote_code": True,
+    }
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_precision_is_text(precision: str, job: JobOf) -> None:
+    assert values(job(precision=precision))["precision"] == precision
+
+
+@pytest.mark.parametrize(
+    ("unnorm_key", "expected"), [("", None), ("on", "on"), ("007", "007")]
+)
+def test_unnorm_key_is_text_or_null(
+    unnorm_key: str, expected: str | None, job: JobOf
+) -> None:
+    assert values(job(unnorm_key=unnorm_key))["unnorm_key"] == expected
+
+
+def test_the_file_reads_well(job: JobOf) -> None:
+    lines = text(job()).splitlines(keepends=True)
+    assert lines[0] == 'model_type: "my_vla"\n'
+    assert lines[-1].endswith("\n")
+    assert not [line for line in lines if line != line.rstrip() + "\n"]
+    assert "\n\n\n" not in "".join(lines)
