@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, takewhile
 from pathlib import Path, PurePosixPath
 from typing import TextIO
 from urllib.parse import quote, unquote
@@ -45,11 +45,12 @@ _PASSING = frozenset({".gitignore", "lock", "receipts"})
 _NOT_AN_EMPTY_FOLDER = {errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.ENOTEMPTY}
 
 
-def apply(checkout: Checkout, changes: ChangeSet, name: str) -> Receipt:
+def apply(checkout: Checkout, changes: ChangeSet, name: str | None) -> Receipt:
     """Write a change set, all of it or nothing, and keep a receipt under this name.
 
     Files keep their modes, symbolic links inside the checkout stay links, and folders
-    that a deletion leaves empty go away. An empty change set leaves no receipt.
+    that a deletion leaves empty go away. Without a name, or without changes, no
+    receipt is kept.
 
     Raises:
         ConflictError: a file is not what the change set says it was.
@@ -60,15 +61,18 @@ def apply(checkout: Checkout, changes: ChangeSet, name: str) -> Receipt:
         ValueError: two paths of the change set are in each other's place.
     """
     if not changes:
-        return Receipt(name)
+        return Receipt(name or "")
     root = checkout.root.resolve()
     with _writing(root) as state:
         _recover(root, state)
-        receipt = _record(root, changes, name)
+        receipt = _record(root, changes, name or "")
         try:
             _save(state.journal, receipt.to_json())
             _move(root, changes, {}, [folder.path for folder in receipt.emptied])
-            state.journal.replace(state.slots(name)[0])
+            if name is None:
+                state.journal.unlink()
+            else:
+                state.journal.replace(state.slot(name, len(state.held(name)) + 1))
             _sync(state.receipts)
         except BaseException:
             _recover(root, state)
@@ -91,9 +95,10 @@ def undo(checkout: Checkout, name: str) -> ChangeSet:
     root = checkout.root.resolve()
     with _writing(root) as state:
         _recover(root, state)
-        _, slot = state.slots(name)
-        if slot is None:
+        held = state.held(name)
+        if not held:
             raise NothingToUndoError(name, state.names())
+        slot = held[-1]
         receipt = Receipt.from_json(slot.read_text("utf-8"))
         changes = _inverse(root, receipt)
         again = _record(root, changes, name)
@@ -135,8 +140,8 @@ class _State:
     """Where the writer keeps its own files.
 
     The journal is the receipt of what is under way: as long as it exists, what it
-    lists has to be taken back. An apply commits by making it a receipt; an undo makes
-    a receipt the journal first, and commits by deleting it.
+    lists has to be taken back. An apply commits by making it a receipt, or deleting it;
+    an undo makes a receipt the journal first, and commits by deleting it.
     """
 
     folder: Path
@@ -150,10 +155,6 @@ class _State:
         return self.folder / "journal.json"
 
     @property
-    def lock(self) -> Path:
-        return self.folder / "lock"
-
-    @property
     def receipts(self) -> Path:
         return self.folder / "receipts"
 
@@ -161,15 +162,12 @@ class _State:
         slots = self.receipts.glob("*.*.json")
         return tuple(sorted({unquote(slot.stem.rpartition(".")[0]) for slot in slots}))
 
-    def slots(self, name: str) -> tuple[Path, Path | None]:
-        """Return where a name's next receipt goes, and where its newest one is."""
-        newest = None
-        for number in count(1):
-            slot = self.receipts / f"{quote(name, safe='')}.{number}.json"
-            if not slot.exists():
-                break
-            newest = slot
-        return slot, newest
+    def held(self, name: str) -> list[Path]:
+        """Return a name's receipts, the newest last."""
+        return list(takewhile(Path.exists, (self.slot(name, n) for n in count(1))))
+
+    def slot(self, name: str, number: int) -> Path:
+        return self.receipts / f"{quote(name, safe='')}.{number}.json"
 
 
 def _recover(root: Path, state: _State) -> bool:
@@ -368,12 +366,13 @@ def _locked(root: Path, state: _State) -> TextIO:
     The run before may be tidying up: then the folder vanishes under us, or the file
     that we locked is no longer the one that others will find.
     """
+    place = state.folder / "lock"
     while True:
         with suppress(FileNotFoundError), ExitStack() as stack:
             state.receipts.mkdir(parents=True, exist_ok=True)
-            lock = stack.enter_context(state.lock.open("a+", encoding="utf-8"))
+            lock = stack.enter_context(place.open("a+", encoding="utf-8"))
             _claim(root, lock)
-            if os.path.samestat(os.fstat(lock.fileno()), state.lock.stat()):
+            if os.path.samestat(os.fstat(lock.fileno()), place.stat()):
                 stack.pop_all()
                 return lock
 

@@ -51,6 +51,19 @@ def revision(root: Path) -> str | None:
     return found.group() if found else None
 
 
+def commit_all(root: Path, message: str) -> bool:
+    """Make a folder a repository of its own with all of it committed, if git can."""
+    author = ("user.name=rlinf-scaffold", "user.email=rlinf-scaffold@localhost")
+    plain = ("commit.gpgsign=false", f"core.hooksPath={os.devnull}")
+    settings = [word for it in (*author, *plain) for word in ("-c", it)]
+    steps = (
+        ("init", "--quiet"),
+        ("add", "--all"),
+        (*settings, "commit", "--quiet", "--message", message),
+    )
+    return all(_git(root, *step) is not None for step in steps)
+
+
 def _git(root: Path, *arguments: str) -> str | None:
     """Return what git prints, warnings before it included; None if it fails."""
     env = {

@@ -3,6 +3,7 @@ from __future__ import annotations
 import fcntl
 import itertools
 import os
+import shutil
 import signal
 import stat
 import sys
@@ -106,6 +107,15 @@ def test_noop_leaves_no_trace(root: Path) -> None:
     assert not recover(Checkout(root))
     assert receipts(Checkout(root)) == ()
     assert snapshot(root) == before
+
+
+def test_without_a_name_no_receipt_is_kept(root: Path) -> None:
+    plan = changes(root)
+    receipt = apply(Checkout(root), plan, None)
+    assert len(receipt.files) == len(plan)
+    assert changes(root) == ChangeSet()
+    assert receipts(Checkout(root)) == ()
+    assert not (root / ".rlinf-scaffold").exists()
 
 
 def test_apply_writes_exactly_the_plan(root: Path) -> None:
@@ -513,6 +523,17 @@ def test_a_fault_leaves_all_of_an_apply_or_nothing(
         assert not (quick_root / STATE / "journal.json").exists()
     assert (type(None), ()) not in met
     assert any(error is not type(None) and not kept for error, kept in met)
+
+
+def test_a_fault_leaves_all_or_nothing_without_a_receipt(
+    quick_root: Path, fault: Callable[[], None]
+) -> None:
+    plan, before, after = before_and_after(quick_root)
+    for _ in outcomes(fault, lambda: apply(Checkout(quick_root), plan, None)):
+        assert not recover(Checkout(quick_root))
+        assert bare(snapshot(quick_root)) in (before, after)
+        shutil.rmtree(quick_root)
+        plant(quick_root)
 
 
 def test_a_fault_leaves_all_of_an_undo_or_nothing(

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from rlinf_scaffold.git import dirty_files, revision
+from rlinf_scaffold.git import commit_all, dirty_files, revision
 from rlinf_scaffold.processes import run
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="no git here")
@@ -191,3 +191,45 @@ def test_revision_before_the_first_commit(tmp_path: Path) -> None:
     (tmp_path / "new.py").touch()
     asked = PurePosixPath("new.py")
     assert dirty_files(tmp_path, [asked]) == (asked,)
+
+
+def test_everything_is_committed(tmp_path: Path) -> None:
+    write(tmp_path)
+    assert commit_all(tmp_path, "All of it")
+    assert dirty_files(tmp_path, ASKED) == ()
+    assert git(tmp_path, "log", "--format=%s") == "All of it\n"
+    assert git(tmp_path, "status", "--porcelain") == ""
+    change(tmp_path)
+    assert dirty_files(tmp_path, ASKED) == changed()
+
+
+def test_a_commit_stays_out_of_the_repository_around(repository: Path) -> None:
+    head = revision(repository)
+    write(repository / "inner")
+    assert commit_all(repository / "inner", "Inner")
+    assert revision(repository) == head
+    assert revision(repository / "inner") not in (head, None)
+
+
+@pytest.mark.parametrize("setting", ["commit.gpgsign", "core.hooksPath"])
+def test_a_commit_asks_for_nothing_of_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    (hooks / "pre-commit").write_text("#!/bin/sh\nexit 1\n")
+    (hooks / "pre-commit").chmod(0o755)
+    values = {"commit.gpgsign": "true", "core.hooksPath": str(hooks)}
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", setting)
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", values[setting])
+    write(tmp_path / "tree")
+    assert commit_all(tmp_path / "tree", "All of it")
+
+
+def test_no_commit_without_files_or_git(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not commit_all(tmp_path, "Nothing")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert not commit_all(tmp_path, "Nothing")

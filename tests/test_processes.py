@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rlinf_scaffold.errors import LaunchError
-from rlinf_scaffold.processes import Finished, run
+from rlinf_scaffold.processes import Finished, _state_and_group, run
 
 FOR_EVER = 60.0
 SLEEP = f"import time; time.sleep({FOR_EVER})"
@@ -221,3 +221,7 @@ def test_sigterm_leaves_no_orphan(tmp_path: Path) -> None:
     with pytest.raises(SystemExit):
         python(f"{ANNOUNCE}{SLEEP}", tmp_path, on_line=terminate)
     assert not is_running(pids[0])
+
+
+def test_a_process_may_vanish_while_it_is_looked_at(tmp_path: Path) -> None:
+    assert _state_and_group(tmp_path / "stat") == ("X", "")
