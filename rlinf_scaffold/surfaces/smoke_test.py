@@ -1,0 +1,31 @@
+"""tests/unit_tests/: the proof that the model trains, alone and under FSDP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from rlinf_scaffold.changes import FileChange
+from rlinf_scaffold.checkout import Tree
+from rlinf_scaffold.rendering import render
+from rlinf_scaffold.surfaces import Job, Surface
+
+
+def smoke_test_path(name: str) -> PurePosixPath:
+    """Return where the smoke test of a model lies."""
+    return PurePosixPath(f"tests/unit_tests/test_{name}_fsdp_smoke.py")
+
+
+def _plan(tree: Tree, job: Job) -> Iterator[FileChange]:
+    path = smoke_test_path(job.spec.name)
+    values = {"spec": job.spec, "base": job.base, "path": path}
+    text = render("smoke_test.py.j2", values)
+    yield FileChange(path, before=tree.read(path), after=text)
+
+
+surface = Surface(
+    name="smoke test",
+    title="proof that it trains, alone and under FSDP",
+    plan=_plan,
+    owns_files=True,
+)
