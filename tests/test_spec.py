@@ -41,7 +41,7 @@ REFUSED = {
     ],
     "must not hold two underscores": ["foo__bar", "a___b"],
     "is a Python keyword": ["class", "for", "lambda", "async", "match", "case"],
-    "is a Python builtin": ["id", "print", "type", "list", "open"],
+    "is a Python builtin": ["id", "print", "list", "open", "dir"],
     "is a module of Python's standard library": ["json", "types", "enum", "logging"],
     "is a package that RLinf": [
         "torch",
