@@ -107,17 +107,34 @@ def test_every_kind_of_change_is_seen(repository: Path) -> None:
     assert dirty_files(repository, ASKED[:3]) == changed()[:2]
 
 
-def test_a_new_folder_is_seen_file_by_file(repository: Path) -> None:
+def configure(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", name)
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", value)
+
+
+@pytest.mark.parametrize("shown", ["no", "normal", "all"])
+def test_a_new_folder_is_seen_file_by_file(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, shown: str
+) -> None:
+    configure(monkeypatch, "status.showUntrackedFiles", shown)
     (repository / "new").mkdir()
     (repository / "new/one.py").touch()
     asked = [PurePosixPath("new/one.py"), PurePosixPath("new/two.py")]
     assert dirty_files(repository, asked) == (asked[0],)
 
 
+def test_a_move_is_seen_at_both_ends(repository: Path) -> None:
+    git(repository, "mv", "clean.py", "moved.py")
+    asked = [PurePosixPath("clean.py"), PurePosixPath("moved.py")]
+    assert dirty_files(repository, asked) == tuple(asked)
+
+
 def test_patterns_are_names(repository: Path) -> None:
     change(repository)
-    asked = [PurePosixPath("*.py"), PurePosixPath(":(top)edited.py")]
-    assert dirty_files(repository, asked) == ()
+    (repository / ":(odd).py").touch()
+    asked = [PurePosixPath("*.py"), PurePosixPath(":(odd).py")]
+    assert dirty_files(repository, asked) == (asked[1],)
 
 
 def test_a_checkout_in_a_bigger_repository(tmp_path: Path) -> None:
@@ -220,9 +237,7 @@ def test_a_commit_asks_for_nothing_of_the_user(
     (hooks / "pre-commit").write_text("#!/bin/sh\nexit 1\n")
     (hooks / "pre-commit").chmod(0o755)
     values = {"commit.gpgsign": "true", "core.hooksPath": str(hooks)}
-    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
-    monkeypatch.setenv("GIT_CONFIG_KEY_0", setting)
-    monkeypatch.setenv("GIT_CONFIG_VALUE_0", values[setting])
+    configure(monkeypatch, setting, values[setting])
     write(tmp_path / "tree")
     assert commit_all(tmp_path / "tree", "All of it")
 
