@@ -12,7 +12,7 @@ from rlinf_scaffold.errors import InvalidAnswerError
 
 PRECISIONS = ("bf16", "fp16", "fp32")
 ATTENTIONS = ("flash_attention_2", "sdpa", "eager")
-_NAME = re.compile(r"[a-z](?:[a-z0-9_]{0,62}[a-z0-9])?")
+_NAME = re.compile(r"[a-z](?:[a-z0-9_]{0,30}[a-z0-9])?")
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 _RESERVED = frozenset({"model", "models", "modules", "rlinf", "test", "tests"})
 _PACKAGES = frozenset(
@@ -145,7 +145,7 @@ def check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         reason = (
             "must be a lower-case identifier: a letter, then letters, digits or _ "
-            "(not last), 64 at most"
+            "(not last), 32 at most"
         )
     elif "__" in name:
         reason = "must not hold two underscores in a row"

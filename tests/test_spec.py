@@ -17,7 +17,7 @@ PART = st.builds(
     st.text(string.ascii_lowercase + string.digits, max_size=12),
 )
 # No word that means something already has a q and a z next to each other.
-GOOD = st.lists(PART, min_size=1, max_size=4).map(
+GOOD = st.lists(PART, min_size=1, max_size=2).map(
     lambda parts: "_".join(["qz", *parts])
 )
 
@@ -37,7 +37,7 @@ REFUSED = {
             "../foo",
         ),
         *("/foo", "foo\\bar", "~", "$foo", "{{ foo }}", "foo'", 'foo"', "foo#"),
-        *("é", "caf\u00e9", "\uff46oo", "foo\u0660", "\u0131d", "fo\u043e", "a" * 65),
+        *("é", "caf\u00e9", "\uff46oo", "foo\u0660", "\u0131d", "fo\u043e", "a" * 33),
     ],
     "must not hold two underscores": ["foo__bar", "a___b"],
     "is a Python keyword": ["class", "for", "lambda", "async", "match", "case"],
@@ -59,7 +59,7 @@ REFUSED = {
     "name",
     [
         *("a", "x1", "foo", "my_vla", "a_1", "foo2bar", "llama3_vla", "torchy"),
-        *("classy", "model_a", "jsonvla", "a" * 64),
+        *("classy", "model_a", "jsonvla", "a" * 32),
     ],
 )
 def test_good_names(name: str) -> None:

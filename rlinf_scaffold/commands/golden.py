@@ -88,7 +88,7 @@ def update(folder: Path) -> ChangeSet:
     if os.environ.get("CI"):
         raise GoldenWriteRefusedError
     changes = compare(folder)
-    apply(Checkout(folder.resolve()), changes, "golden")
+    apply(Checkout(folder.resolve()), changes, None)
     return changes
 
 

@@ -21,6 +21,7 @@ _SIGNS = {
     Kind.MODIFY: "[yellow]~[/]",
     Kind.DELETE: "[red]-[/]",
 }
+_CELL = 16
 _MARKS = {
     "passed": "[green]✓[/]",
     "failed": "[red]✗[/]",
@@ -68,6 +69,9 @@ def smoke_text(report: SmokeReport) -> RenderableType:
         parts.append(_proof_table(report.proofs))
     for proof in report.failed:
         parts.append(Text(f"✗ {proof.name}", style="bold red"))
+        if proof.measured and proof.bound:
+            values = f"measured {proof.measured}, bound {proof.bound}"
+            parts.append(Padding(Text(values), (0, 0, 0, 2)))
         if proof.cause:
             parts.append(Padding(Text(f"likely cause: {proof.cause}"), (0, 0, 0, 2)))
         parts.append(Padding(Text(proof.message), (0, 0, 0, 2)))
@@ -81,18 +85,25 @@ def _proof_table(proofs: Sequence[Proof]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("")
     table.add_column("proof", overflow="fold")
-    table.add_column("measured", justify="right")
-    table.add_column("bound", justify="right")
+    for heading in ("measured", "bound"):
+        table.add_column(heading, no_wrap=True, max_width=_CELL)
     table.add_column("s", justify="right")
     for proof in proofs:
         table.add_row(
             _MARKS[proof.outcome],
             escape(proof.name),
-            escape(proof.measured or ""),
-            escape(proof.bound or ""),
+            _cell(proof.measured),
+            _cell(proof.bound),
             f"{proof.seconds:.2f}",
         )
     return table
+
+
+def _cell(value: str | None) -> Text:
+    """Return a value that fits its column; the failures show it in full."""
+    text = Text(value or "")
+    text.truncate(_CELL, overflow="ellipsis")
+    return text
 
 
 def _verdict(report: SmokeReport) -> Text:
