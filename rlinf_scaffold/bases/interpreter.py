@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from types import BuiltinFunctionType
 from typing import Final
 
-from rlinf_scaffold.bases.expressions import BUILTINS
 from rlinf_scaffold.bases.frames import Frame
 from rlinf_scaffold.bases.library import (
     CONFIG_ROOTS,
@@ -43,7 +42,7 @@ from rlinf_scaffold.bases.values import (
 )
 
 DEEPEST: Final = 30
-MOST_CALLS: Final = 60_000
+MOST_CALLS: Final = 20_000
 _COPIES: Final = ("copy.copy", "copy.deepcopy")
 _METHODS: Final = (
     *("append", "copy", "count", "endswith", "extend", "get", "index", "insert"),
@@ -340,8 +339,6 @@ class Interpreter:
 
     def _builtin(self, callee: object, arguments: list[object]) -> object:
         name = getattr(callee, "__name__", "")
-        if name not in BUILTINS:
-            return UNKNOWN
         if name == "isinstance":
             return is_instance(arguments)
         if name in ("getattr", "hasattr") and len(arguments) >= 2:

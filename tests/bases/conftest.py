@@ -202,6 +202,7 @@ class HybridStateLayer(nn.Module):
         super().__init__()
         self.add_module("in_proj", nn.Linear(1, 2))
         self.experts = nn.ModuleList([nn.Linear(1, 2)])
+        self.gates = nn.ModuleDict({"gate": nn.Linear(1, 2)})
 
 class HybridDebugLayer(nn.Module):
     pass
@@ -335,6 +336,9 @@ class LookForCausalLM(ToyPreTrainedModel):
 """
 
 ODD_MODEL = """
+'''
+class Ghost is only spoken of.
+'''
 from ..toy.modeling_toy import ToyModel, ToyPreTrainedModel
 
 class OddGenerator(ToyPreTrainedModel):
@@ -380,7 +384,7 @@ class Orphan(PreTrainedModel):
 class GreedyConfig(OwnConfig):
     def __init__(self):
         super().__init__()
-        self.sums = [abs(i) for i in range(300) for j in range(300)]
+        self.sums = [abs(i) for i in range(150) for j in range(150)]
 
 class Greedy(OwnModel):
     config_class = GreedyConfig

@@ -223,12 +223,12 @@ def test_calls_run_out(tmp_path: Path) -> None:
     def leaf(n):
         return n
     def wide():
-        return [leaf(i) for i in range(500)]
-    result = [wide() for _ in range(500)]
+        return [leaf(i) for i in range(150)]
+    result = [wide() for _ in range(150)]
     """
     found = value_of(tmp_path, source)
     assert isinstance(found, list)
-    assert found[0] == list(range(500))
+    assert found[0] == list(range(150))
     assert found[-1] is UNKNOWN
 
 

@@ -144,7 +144,15 @@ def test_class_by_name_alone(site: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["Toy", "TFLookModel", "AutoModel", "PreTrainedModel", "NoSuchConfig", "T.*"],
+    [
+        "Toy",
+        "TFLookModel",
+        "Ghost",
+        "AutoModel",
+        "PreTrainedModel",
+        "NoSuchConfig",
+        "T.*",
+    ],
 )
 def test_class_that_is_not_there(site: Path, name: str) -> None:
     assert Library((site,)).find_class(name) is None
