@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
+from textwrap import shorten
 
 from rlinf_scaffold.errors import SourceSyntaxError
 
 BOM = "\ufeff"
+COLLECTIONS = ("set", "frozenset", "list", "tuple")
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 # Bytes that are no UTF-8 are read as lone surrogates, which parsers refuse; while they
 # parse, such bytes are characters of a private plane that no source uses.
 _SURROGATES = range(0xDC80, 0xDD00)
 _PRIVATE = 0x10F000
 _TO_PRIVATE = {code: _PRIVATE + code - 0xDC80 for code in _SURROGATES}
 _FROM_PRIVATE = {private: code for code, private in _TO_PRIVATE.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A statement that binds a target, annotated or not, and what it binds it to."""
+
+    node: ast.Assign | ast.AnnAssign
+    value: ast.expr
 
 
 def to_parsable(source: str) -> str:
@@ -59,21 +72,88 @@ def find_class(body: list[ast.stmt], name: str) -> ast.ClassDef | None:
     return found[-1] if found else None
 
 
-def find_assignment(body: list[ast.stmt], target: str) -> ast.Assign | None:
-    """Return the first ``target = value`` of a body; target may hold dots."""
+def find_assignment(body: list[ast.stmt], target: str) -> Assignment | None:
+    """Return the last assignment to a target, which may hold dots."""
+    found = None
     for node in body:
-        if isinstance(node, ast.Assign) and target in map(ast.unparse, node.targets):
-            return node
-    return None
+        if isinstance(node, ast.Assign):
+            targets: Sequence[ast.expr] = node.targets
+        elif isinstance(node, ast.AnnAssign):
+            targets = [node.target]
+        else:
+            continue
+        if node.value is not None and target in map(ast.unparse, targets):
+            found = Assignment(node, node.value)
+    return found
+
+
+def find_literal(value: ast.expr) -> ast.Set | ast.List | ast.Tuple | None:
+    """Return the literal that a value is, or that ``set({...})`` and its like wrap."""
+    if isinstance(value, ast.Call) and len(value.args) == 1 and not value.keywords:
+        wrapped = ast.unparse(value.func) in COLLECTIONS
+        return find_literal(value.args[0]) if wrapped else None
+    return value if isinstance(value, (ast.Set, ast.List, ast.Tuple)) else None
+
+
+def bound_names(body: list[ast.stmt]) -> set[str]:
+    """Return the names that statements bind where they stand, blocks included."""
+    names: set[str] = set()
+    for node in body:
+        if isinstance(node, DEFINITIONS):
+            names.add(node.name)
+            continue
+        for child in ast.walk(node):
+            if isinstance(child, ast.alias):
+                names.add((child.asname or child.name).split(".")[0])
+            elif isinstance(child, DEFINITIONS):
+                names.add(child.name)
+            elif isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store):
+                names.add(child.id)
+    return names
 
 
 def parameter_names(function: ast.FunctionDef) -> tuple[str, ...]:
-    """Return the names of a function's parameters, in order."""
+    """Return the names of a function's parameters, ``*`` and ``**`` ones with them."""
     arguments = function.args
-    parameters = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
-    return tuple(parameter.arg for parameter in parameters)
+    named = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
+    rest = [("*", arguments.vararg), ("**", arguments.kwarg)]
+    return (
+        *(parameter.arg for parameter in named),
+        *(f"{stars}{parameter.arg}" for stars, parameter in rest if parameter),
+    )
 
 
-def is_same_code(node: ast.stmt, text: str) -> bool:
-    """Whether a statement is, apart from formatting and comments, the given one."""
-    return ast.dump(node) == ast.dump(ast.parse(text).body[0])
+def takes(
+    function: ast.FunctionDef, positional: tuple[str, ...], keywords: tuple[str, ...]
+) -> bool:
+    """Whether a call with these first parameters and these keywords is complete."""
+    arguments = function.args
+    ordered = [p.arg for p in (*arguments.posonlyargs, *arguments.args)]
+    named = {p.arg for p in (*arguments.args, *arguments.kwonlyargs)}
+    required = {
+        *ordered[: len(ordered) - len(arguments.defaults)],
+        *(
+            parameter.arg
+            for parameter, default in zip(
+                arguments.kwonlyargs, arguments.kw_defaults, strict=True
+            )
+            if default is None
+        ),
+    }
+    return (
+        tuple(ordered[: len(positional)]) == positional
+        and set(keywords) <= named
+        and required <= {*positional, *keywords}
+    )
+
+
+def headline(node: ast.stmt) -> str:
+    """Return the first line of a statement, decorators aside, in a few words."""
+    lines = ast.unparse(node).splitlines()
+    first = next(line for line in lines if not line.startswith("@"))
+    return shorten(first, width=72, placeholder=" ...")
+
+
+def is_same_code(node: ast.stmt, *texts: str) -> bool:
+    """Whether a statement is, formatting and comments apart, one of those given."""
+    return ast.dump(node) in {ast.dump(ast.parse(text).body[0]) for text in texts}

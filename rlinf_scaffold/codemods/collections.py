@@ -1,4 +1,4 @@
-"""Append an element to a set or list literal, in the style that it is written in."""
+"""Append an element to a set, list or tuple literal, in the style it is written in."""
 
 from __future__ import annotations
 
@@ -9,66 +9,102 @@ import libcst.matchers as m
 
 from rlinf_scaffold.codemods.source import Edit
 from rlinf_scaffold.errors import AnchorNotFoundError
+from rlinf_scaffold.syntax import COLLECTIONS
 
-Literal = cst.Set | cst.List
+Literal = cst.Set | cst.List | cst.Tuple
 _LINE_LENGTH = 88
+_NO_COMMA = cst.MaybeSentinel.DEFAULT
 
 
 def append_element(path: PurePosixPath, variable: str, element: str) -> Edit:
-    """Return the edit that appends to ``variable = {...}``, ``[...]`` or ``set({...})``.
+    """Return the edit that appends to the last ``variable = {...}`` of a module.
+
+    The literal may be a set, a list or a tuple, be annotated, and be wrapped as in
+    ``set({...})``.
 
     Raises (when applied):
         AnchorNotFoundError: no such assignment of a literal at the top level.
     """
 
     def apply(module: cst.Module) -> cst.Module:
-        for index, line in enumerate(module.body):
-            literal = _assigned_literal(line, variable)
-            if literal is None:
+        for index, line in reversed(list(enumerate(module.body))):
+            if not isinstance(line, cst.SimpleStatementLine):
                 continue
-            longer = line.deep_replace(literal, _append(literal, element))
-            if _is_too_long(module, longer) and _is_on_one_line(module, literal):
-                longer = line.deep_replace(literal, _explode(_append(literal, element)))
+            value = _assigned(line, variable)
+            if value is None:
+                continue
+            longer = _lengthen(module, line, value, element)
+            if longer is None:
+                break
             body = [*module.body[:index], longer, *module.body[index + 1 :]]
             return module.with_changes(body=body)
         raise AnchorNotFoundError(
             path,
-            f"assignment of a literal to {variable}",
+            f"set, list or tuple literal assigned to {variable}",
             f"add {element} to {variable}",
         )
 
     return apply
 
 
-def _assigned_literal(line: cst.CSTNode, variable: str) -> Literal | None:
-    target = m.AssignTarget(target=m.Name(variable))
-    wrapped = m.Call(func=m.Name("set"), args=[m.Arg(m.Set() | m.List())])
-    value = m.SaveMatchedNode(m.Set() | m.List() | wrapped, "value")
-    found = m.extract(
-        line,
-        m.SimpleStatementLine(
-            body=[
-                m.Assign(targets=[target], value=value)
-                | m.AnnAssign(target=m.Name(variable), value=value)
-            ]
-        ),
-    )
-    if found is None:
+def _lengthen(
+    module: cst.Module,
+    line: cst.SimpleStatementLine,
+    value: cst.BaseExpression,
+    element: str,
+) -> cst.SimpleStatementLine | None:
+    literal = _literal(value)
+    if literal is None:
         return None
-    node = found["value"]
-    if isinstance(node, cst.Call):
-        node = node.args[0].value
-    return node if isinstance(node, (cst.Set, cst.List)) else None
+    longer = _replace(line, literal, _append(module, literal, element))
+    if not (_is_on_one_line(module, literal) and _outgrows(module, line, longer)):
+        return longer
+    whole, depth = (value, 0) if _is_on_one_line(module, value) else (literal, 1)
+    text = _explode(module, whole, literal, element, depth)
+    return _replace(
+        line, whole, cst.parse_expression(text, config=module.config_for_parsing)
+    )
 
 
-def _append(literal: Literal, element: str) -> Literal:
+def _replace(
+    line: cst.SimpleStatementLine, old: cst.CSTNode, new: cst.CSTNode
+) -> cst.SimpleStatementLine:
+    return cst.ensure_type(line.deep_replace(old, new), cst.SimpleStatementLine)
+
+
+def _assigned(
+    line: cst.SimpleStatementLine, variable: str
+) -> cst.BaseExpression | None:
+    name = m.Name(variable)
+    if len(line.body) != 1:
+        return None
+    statement = line.body[0]
+    if m.matches(statement, m.Assign(targets=[m.AssignTarget(target=name)])):
+        return cst.ensure_type(statement, cst.Assign).value
+    if m.matches(statement, m.AnnAssign(target=name)):
+        return cst.ensure_type(statement, cst.AnnAssign).value
+    return None
+
+
+def _literal(value: cst.BaseExpression | None) -> Literal | None:
+    if isinstance(value, cst.Call):
+        wraps = m.Name(m.MatchIfTrue(lambda name: name in COLLECTIONS))
+        if m.matches(value, m.Call(func=wraps, args=[m.Arg(keyword=None, star="")])):
+            return _literal(value.args[0].value)
+    if isinstance(value, cst.Tuple):
+        return value if value.lpar else None
+    return value if isinstance(value, (cst.Set, cst.List)) else None
+
+
+def _append(module: cst.Module, literal: Literal, element: str) -> Literal:
     new = cst.Element(cst.parse_expression(element))
+    opening, closing = _whitespace(literal)
     if not literal.elements:
-        return literal.with_changes(elements=[new])
+        return _fill(module, literal, new)
     last = literal.elements[-1]
-    new = new.with_changes(comma=last.comma)
-    opening, closing = _brackets(literal)
     comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+    if not _is_lone(module, literal):
+        new = new.with_changes(comma=last.comma)
     if isinstance(closing, cst.ParenthesizedWhitespace):
         # A comment behind the last element stays with it.
         indent = (
@@ -82,47 +118,96 @@ def _append(literal: Literal, element: str) -> Literal:
             empty_lines=[],
         )
     elements = [*literal.elements[:-1], last.with_changes(comma=comma), new]
-    return _with_closing(literal, closing).with_changes(elements=elements)
+    return _with_whitespace(literal.with_changes(elements=elements), opening, closing)
 
 
-def _explode(literal: Literal) -> Literal:
-    inner = cst.ParenthesizedWhitespace(
-        indent=True, last_line=cst.SimpleWhitespace("    ")
+def _fill(module: cst.Module, literal: Literal, new: cst.Element) -> Literal:
+    """Return an empty literal with its first element; comments in it stay above."""
+    if _is_on_one_line(module, literal):
+        return literal.with_changes(elements=[new])
+    opening = next(
+        whitespace
+        for whitespace in _whitespace(literal)
+        if isinstance(whitespace, cst.ParenthesizedWhitespace)
     )
-    outer = cst.ParenthesizedWhitespace(indent=True)
-    between = cst.Comma(whitespace_after=inner)
-    elements = [element.with_changes(comma=between) for element in literal.elements]
-    elements[-1] = elements[-1].with_changes(comma=cst.Comma())
-    exploded = literal.with_changes(elements=elements)
-    if isinstance(exploded, cst.Set):
-        return exploded.with_changes(
-            lbrace=cst.LeftCurlyBrace(inner), rbrace=cst.RightCurlyBrace(outer)
-        )
-    return exploded.with_changes(
-        lbracket=cst.LeftSquareBracket(inner), rbracket=cst.RightSquareBracket(outer)
+    margin = cst.SimpleWhitespace(opening.last_line.value + module.default_indent)
+    return _with_whitespace(
+        literal.with_changes(elements=[new.with_changes(comma=cst.Comma())]),
+        opening.with_changes(last_line=margin),
+        cst.ParenthesizedWhitespace(indent=True, last_line=opening.last_line),
     )
 
 
-def _brackets(
+def _is_lone(module: cst.Module, literal: Literal) -> bool:
+    """Whether it is ``("a",)``, whose comma is no style but makes the tuple."""
+    return (
+        isinstance(literal, cst.Tuple)
+        and len(literal.elements) == 1
+        and _is_on_one_line(module, literal)
+    )
+
+
+def _explode(
+    module: cst.Module,
+    whole: cst.BaseExpression,
+    literal: Literal,
+    element: str,
+    depth: int,
+) -> str:
+    """Return a one-line literal with the element, each on a line, in its wrapping."""
+    step = module.default_indent
+    head, tail = "", ""
+    while isinstance(whole, cst.Call):
+        head += f"{module.code_for_node(whole.func)}(\n{step * (depth + 1)}"
+        tail = f"\n{step * depth}){tail}"
+        whole, depth = whole.args[0].value, depth + 1
+    lone = [part.with_changes(comma=_NO_COMMA) for part in literal.elements]
+    codes = [*map(module.code_for_node, lone), element]
+    rows = "".join(f"{step * (depth + 1)}{code},\n" for code in codes)
+    brackets = module.code_for_node(whole)
+    return f"{head}{brackets[0]}\n{rows}{step * depth}{brackets[-1]}{tail}"
+
+
+def _whitespace(
     literal: Literal,
 ) -> tuple[cst.BaseParenthesizableWhitespace, cst.BaseParenthesizableWhitespace]:
     if isinstance(literal, cst.Set):
         return literal.lbrace.whitespace_after, literal.rbrace.whitespace_before
-    return literal.lbracket.whitespace_after, literal.rbracket.whitespace_before
+    if isinstance(literal, cst.List):
+        return literal.lbracket.whitespace_after, literal.rbracket.whitespace_before
+    return literal.lpar[-1].whitespace_after, literal.rpar[0].whitespace_before
 
 
-def _with_closing(
-    literal: Literal, whitespace: cst.BaseParenthesizableWhitespace
+def _with_whitespace(
+    literal: Literal,
+    opening: cst.BaseParenthesizableWhitespace,
+    closing: cst.BaseParenthesizableWhitespace,
 ) -> Literal:
-    name = "rbrace" if isinstance(literal, cst.Set) else "rbracket"
-    bracket = getattr(literal, name).with_changes(whitespace_before=whitespace)
-    return literal.with_changes(**{name: bracket})
+    if isinstance(literal, cst.Set):
+        return literal.with_changes(
+            lbrace=cst.LeftCurlyBrace(opening), rbrace=cst.RightCurlyBrace(closing)
+        )
+    if isinstance(literal, cst.List):
+        return literal.with_changes(
+            lbracket=cst.LeftSquareBracket(opening),
+            rbracket=cst.RightSquareBracket(closing),
+        )
+    return literal.with_changes(
+        lpar=[*literal.lpar[:-1], cst.LeftParen(opening)],
+        rpar=[cst.RightParen(closing), *literal.rpar[1:]],
+    )
 
 
-def _is_on_one_line(module: cst.Module, literal: Literal) -> bool:
-    return "\n" not in module.code_for_node(literal)
+def _is_on_one_line(module: cst.Module, node: cst.CSTNode) -> bool:
+    return "\n" not in module.code_for_node(node)
 
 
-def _is_too_long(module: cst.Module, line: cst.CSTNode) -> bool:
-    code = module.code_for_node(line).splitlines()
-    return any(len(text) > _LINE_LENGTH for text in code)
+def _outgrows(
+    module: cst.Module, line: cst.SimpleStatementLine, longer: cst.SimpleStatementLine
+) -> bool:
+    """Whether the line kept to the limit, and with the element does not."""
+    before, after = (
+        module.code_for_node(each.with_changes(leading_lines=[])).splitlines()
+        for each in (line, longer)
+    )
+    return max(map(len, before)) <= _LINE_LENGTH < max(map(len, after))

@@ -14,7 +14,13 @@ Like = Callable[[cst.BaseStatement], bool]
 
 
 def insert_after_last(
-    path: PurePosixPath, like: Like, text: str, *, anchor: str, blank_lines: int = 0
+    path: PurePosixPath,
+    like: Like,
+    text: str,
+    *,
+    anchor: str,
+    blank_lines: int = 0,
+    above: Like | None = None,
 ) -> Edit:
     """Return the edit that inserts a top-level statement behind the last of its like.
 
@@ -24,14 +30,15 @@ def insert_after_last(
         text: the new statement.
         anchor: what ``like`` looks for, in words.
         blank_lines: how many to leave above the new statement.
+        above: tells the statements above the last of which it must stand.
 
     Raises (when applied):
-        AnchorNotFoundError: no statement is of its like.
+        AnchorNotFoundError: no statement, there, is of its like.
     """
 
     def apply(module: cst.Module) -> cst.Module:
         new = statement(module, text, blank_lines)
-        body = _insert(module.body, like, new)
+        body = _insert(module.body, like, new, above)
         if body is None:
             raise AnchorNotFoundError(path, anchor, f"add there:\n{text}")
         return module.with_changes(body=body)
@@ -47,6 +54,7 @@ def insert_in_function(
     *,
     anchor: str,
     blank_lines: int = 0,
+    above: Like | None = None,
 ) -> Edit:
     """Return the edit that inserts into a top-level function, as `insert_after_last`.
 
@@ -61,7 +69,7 @@ def insert_in_function(
                 continue
             block = node.body
             body = (
-                _insert(block.body, like, new)
+                _insert(block.body, like, new, above)
                 if isinstance(block, cst.IndentedBlock)
                 else None
             )
@@ -79,11 +87,14 @@ def insert_in_function(
 
 
 def _insert(
-    body: Sequence[cst.BaseStatement | cst.SimpleStatementLine],
+    body: Sequence[cst.BaseStatement],
     like: Like,
     new: cst.BaseStatement,
+    above: Like | None,
 ) -> list[cst.BaseStatement] | None:
-    matching = [index for index, node in enumerate(body) if like(node)]
+    ends = [index for index, node in enumerate(body) if above and above(node)]
+    reach = body[: ends[-1]] if ends else body
+    matching = [index for index, node in enumerate(reach) if like(node)]
     if not matching:
         return None
     return [*body[: matching[-1] + 1], new, *body[matching[-1] + 1 :]]

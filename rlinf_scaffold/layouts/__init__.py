@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -11,6 +12,7 @@ from rlinf_scaffold.checkout import Tree
 from rlinf_scaffold.discovery import discover
 from rlinf_scaffold.errors import UnknownLayoutError
 from rlinf_scaffold.spec import Base, ModelSpec
+from rlinf_scaffold.syntax import headline
 
 CONFIG = PurePosixPath("rlinf/config.py")
 LOADER = PurePosixPath("rlinf/models/__init__.py")
@@ -18,16 +20,28 @@ POLICIES = PurePosixPath("rlinf/models/embodiment")
 
 
 @dataclass(frozen=True, slots=True)
-class Detection:
-    """What a layout found of itself in a checkout.
+class Check:
+    """One thing that a layout needs of a checkout.
 
     Attributes:
-        found: facts that speak for it, each with file and line.
-        missing: what it looked for and did not find; empty means that it matches.
+        what: the thing, in words.
+        path: the file that it belongs in.
+        node: the statement that is it, or that stands in its place, if any does.
+        holds: whether it is there as the layout needs it.
     """
 
-    found: tuple[str, ...]
-    missing: tuple[str, ...]
+    what: str
+    path: PurePosixPath
+    node: ast.stmt | None
+    holds: bool
+
+    def __str__(self) -> str:
+        if self.node is None:
+            return f"{self.what} in {self.path}"
+        if self.holds:
+            return f"{self.what} at {self.path}:{self.node.lineno}"
+        there = f"line {self.node.lineno} has `{headline(self.node)}`"
+        return f"{self.what} in {self.path} ({there})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +51,8 @@ class Layout:
     Attributes:
         name: what ``inspect`` and ``golden/`` call it.
         title: one line for people.
-        detect: reads the syntax trees and says what it found.
+        detect: what it needs of a checkout, read from the syntax trees; it matches
+            where all of it holds.
         model_types: every model type already wired, and where (``path:line``).
         register: ``rlinf/config.py`` with the model among the supported ones.
         load: ``rlinf/models/__init__.py`` with the model's loader branch or builder.
@@ -46,7 +61,7 @@ class Layout:
 
     name: str
     title: str
-    detect: Callable[[Tree], Detection]
+    detect: Callable[[Tree], tuple[Check, ...]]
     model_types: Callable[[Tree], Mapping[str, str]]
     register: Callable[[str, ModelSpec], str]
     load: Callable[[str, ModelSpec, Base], str]
@@ -65,23 +80,23 @@ def detect_layout(tree: Tree) -> Layout:
         UnknownLayoutError: none does, or several do; says what each one missed.
         SourceSyntaxError: a file to read does not parse.
     """
-    detections = {layout.name: layout.detect(tree) for layout in all_layouts()}
+    checks = {layout: layout.detect(tree) for layout in all_layouts()}
     matching = [
-        layout for layout in all_layouts() if not detections[layout.name].missing
+        layout for layout, needs in checks.items() if all(c.holds for c in needs)
     ]
     if len(matching) == 1:
         return matching[0]
-    if matching:
-        findings = [
-            f"{layout.name} ({layout.title}) matches: "
-            + "; ".join(detections[layout.name].found)
-            for layout in matching
-        ]
-    else:
-        findings = [
-            f"{layout.name} ({layout.title}): "
-            f"found {'; '.join(detections[layout.name].found) or 'nothing of it'}; "
-            f"missing {'; '.join(detections[layout.name].missing)}"
-            for layout in all_layouts()
-        ]
-    raise UnknownLayoutError("registration", findings)
+    findings = [_finding(layout, needs) for layout, needs in checks.items()]
+    verb = "take all but one away" if matching else "mend what one of them misses"
+    raise UnknownLayoutError(
+        "registration", [*findings, f"by hand: {verb}, then run again"]
+    )
+
+
+def _finding(layout: Layout, checks: Sequence[Check]) -> str:
+    found = "; ".join(str(check) for check in checks if check.holds)
+    missing = "; ".join(str(check) for check in checks if not check.holds)
+    return (
+        f"{layout.name} ({layout.title}): found {found or 'nothing of it'}; "
+        f"missing {missing or 'nothing'}"
+    )

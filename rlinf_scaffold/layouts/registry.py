@@ -1,14 +1,15 @@
 """Registered builders: RLinf v0.3 and main, since April 2026.
 
-``SupportedModel`` is a dataclass with a member a statement, ``EMBODIED_MODEL`` a set of
+``SupportedModel`` is a class with a member a statement, ``EMBODIED_MODEL`` a set of
 members, and ``_register_builtin_models`` holds one lazy builder a model.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
+from typing import TypeGuard
 
 import libcst as cst
 import libcst.matchers as m
@@ -17,198 +18,271 @@ from rlinf_scaffold.checkout import Tree
 from rlinf_scaffold.codemods.collections import append_element
 from rlinf_scaffold.codemods.source import Edit, edit
 from rlinf_scaffold.codemods.statements import insert_after_last, insert_in_function
-from rlinf_scaffold.errors import WiringChangedError
-from rlinf_scaffold.layouts import CONFIG, LOADER, POLICIES, Detection, Layout
+from rlinf_scaffold.errors import NameTakenError, WiringChangedError
+from rlinf_scaffold.layouts import CONFIG, LOADER, POLICIES, Check, Layout
 from rlinf_scaffold.rendering import fit
 from rlinf_scaffold.spec import Base, ModelSpec
 from rlinf_scaffold.syntax import (
+    Assignment,
+    bound_names,
     find_assignment,
     find_class,
     find_function,
+    find_literal,
     is_same_code,
     parameter_names,
     parse,
+    takes,
 )
 
+_SET = "EMBODIED_MODEL"
 _REGISTRAR = "_register_builtin_models"
-_PARAMETERS = {"model_type", "model_builder", "category", "force"}
+_BUILDER = ("model_type", "model_builder")
+_OPTIONS = ("category", "force")
+_IMPORTS = ("DictConfig", "SupportedModel")
+_MEMBER = m.Attribute(value=m.Name("SupportedModel"))
+_REGISTER = m.Call(func=m.Attribute(m.Name("SupportedModel"), m.Name("register")))
+_REGISTRATION = m.SimpleStatementLine(
+    body=[
+        m.Assign(targets=[m.AssignTarget(_MEMBER)], value=_REGISTER)
+        | m.AnnAssign(target=_MEMBER, value=_REGISTER)
+    ]
+)
+_CALL = m.SimpleStatementLine(body=[m.Expr(m.Call(func=m.Name("register_model")))])
+_EMBODIED = m.SimpleStatementLine(
+    body=[
+        m.Assign(targets=[m.AssignTarget(m.Name(_SET))])
+        | m.AnnAssign(target=m.Name(_SET))
+    ]
+)
 
 
-def _detect(tree: Tree) -> Detection:
-    config = parse(tree.read(CONFIG) or "", CONFIG)
-    loader = parse(tree.read(LOADER) or "", LOADER)
-    supported = find_class(config.body, "SupportedModel")
-    embodied = find_assignment(config.body, "EMBODIED_MODEL")
-    register = find_function(loader.body, "register_model")
-    registrar = find_function(loader.body, _REGISTRAR)
-    get_model = find_function(loader.body, "get_model")
-    checks: tuple[tuple[str, PurePosixPath, ast.stmt | None, bool], ...] = (
-        (
-            "class SupportedModel with a classmethod register",
-            CONFIG,
-            supported,
-            supported is not None
-            and find_function(supported.body, "register") is not None,
-        ),
-        ("set EMBODIED_MODEL", CONFIG, embodied, embodied is not None),
-        (
-            f"register_model({', '.join(sorted(_PARAMETERS))})",
-            LOADER,
-            register,
-            register is not None and set(parameter_names(register)) >= _PARAMETERS,
-        ),
-        (
-            f"{_REGISTRAR}() with nested builders",
-            LOADER,
-            registrar,
-            registrar is not None
-            and any(isinstance(node, ast.FunctionDef) for node in registrar.body),
-        ),
-        (
-            "get_model(cfg)",
-            LOADER,
-            get_model,
-            get_model is not None and parameter_names(get_model) == ("cfg",),
+def _detect(tree: Tree) -> tuple[Check, ...]:
+    config = parse(tree.read(CONFIG) or "", CONFIG).body
+    loader = parse(tree.read(LOADER) or "", LOADER).body
+    return (*_config_checks(config), *_loader_checks(loader))
+
+
+def _config_checks(body: list[ast.stmt]) -> Iterator[Check]:
+    supported = find_class(body, "SupportedModel")
+    register = find_function(supported.body, "register") if supported else None
+    yield Check(
+        "class SupportedModel with a classmethod register(value, force)",
+        CONFIG,
+        register or supported,
+        register is not None and _is_classmethod(register) and _takes_force(register),
+    )
+    embodied = find_assignment(body, _SET)
+    node = embodied.node if embodied else None
+    yield Check(
+        f"set literal {_SET}",
+        CONFIG,
+        node,
+        embodied is not None and find_literal(embodied.value) is not None,
+    )
+    registrations = [line for line in body if _is_registration(line)]
+    above = [line for line in registrations if node and line.lineno < node.lineno]
+    yield Check(
+        f"SupportedModel registration above {_SET}",
+        CONFIG,
+        [None, *registrations, *above][-1],
+        bool(above),
+    )
+
+
+def _loader_checks(body: list[ast.stmt]) -> Iterator[Check]:
+    register = find_function(body, "register_model")
+    yield Check(
+        f"register_model({', '.join((*_BUILDER, *_OPTIONS))})",
+        LOADER,
+        register,
+        register is not None and takes(register, _BUILDER, _OPTIONS),
+    )
+    registrar = find_function(body, _REGISTRAR)
+    inside = registrar.body if registrar else []
+    yield Check(
+        f"{_REGISTRAR}() with nested builders and register_model() calls",
+        LOADER,
+        registrar,
+        any(isinstance(node, ast.FunctionDef) for node in inside)
+        and any(
+            isinstance(n, ast.Expr) and _calls(n.value, "register_model")
+            for n in inside
         ),
     )
-    return Detection(
-        found=tuple(
-            f"{what} at {path}:{node.lineno}"
-            for what, path, node, holds in checks
-            if holds and node is not None
-        ),
-        missing=tuple(
-            f"{what} in {path}" + (f" (line {node.lineno} differs)" if node else "")
-            for what, path, node, holds in checks
-            if not holds
-        ),
+    get_model = find_function(body, "get_model")
+    yield Check(
+        "get_model(cfg)",
+        LOADER,
+        get_model,
+        get_model is not None and parameter_names(get_model) == ("cfg",),
     )
+    names = bound_names(body)
+    for name in _IMPORTS:
+        yield Check(f"import of {name}", LOADER, None, name in names)
+
+
+def _is_classmethod(function: ast.FunctionDef) -> bool:
+    return "classmethod" in map(ast.unparse, function.decorator_list)
+
+
+def _takes_force(register: ast.FunctionDef) -> bool:
+    return takes(register, ("cls", *parameter_names(register)[1:2]), ("force",))
+
+
+def _is_registration(node: ast.stmt) -> bool:
+    if isinstance(node, ast.Assign):
+        targets: Sequence[ast.expr] = node.targets
+    elif isinstance(node, ast.AnnAssign):
+        targets = [node.target]
+    else:
+        return False
+    return (
+        len(targets) == 1
+        and isinstance(targets[0], ast.Attribute)
+        and ast.unparse(targets[0].value) == "SupportedModel"
+        and _calls(node.value, "SupportedModel.register")
+    )
+
+
+def _calls(node: ast.AST | None, function: str) -> TypeGuard[ast.Call]:
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == function
 
 
 def _model_types(tree: Tree) -> Mapping[str, str]:
-    config = parse(tree.read(CONFIG) or "", CONFIG)
-    return {
-        value.value: f"{CONFIG}:{node.lineno}"
-        for node in config.body
-        for value in _registered_values(node)
-    }
-
-
-def _registered_values(node: ast.stmt) -> Iterator[ast.Constant]:
-    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-        call = node.value
-        if ast.unparse(call.func) == "SupportedModel.register" and call.args:
-            value = call.args[0]
+    types: dict[str, str] = {}
+    for path, function, keyword in (
+        (LOADER, "register_model", "model_type"),
+        (CONFIG, "SupportedModel.register", "value"),
+    ):
+        for node in ast.walk(parse(tree.read(path) or "", path)):
+            value = _argument(node, keyword) if _calls(node, function) else None
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                yield value
+                types[value.value] = f"{path}:{value.lineno}"
+    return types
+
+
+def _argument(call: ast.Call, keyword: str) -> ast.expr | None:
+    """Return what a call gives as first parameter, by place or by keyword."""
+    named = [given.value for given in call.keywords if given.arg == keyword]
+    return next(iter([*call.args, *named]), None)
 
 
 def _register(source: str, spec: ModelSpec) -> str:
-    config = parse(source, CONFIG)
+    body = parse(source, CONFIG).body
     member = f"SupportedModel.{spec.member}"
     text = fit(f"{member} = SupportedModel.register", [f'"{spec.name}"', "force=True"])
     edits: list[Edit] = []
-    assignment = find_assignment(config.body, member)
+    embodied = find_assignment(body, _SET)
+    assignment = find_assignment(body, member)
     if assignment is None:
         edits.append(
             insert_after_last(
-                CONFIG, _is_registration, text, anchor="SupportedModel registration"
+                CONFIG,
+                lambda node: m.matches(node, _REGISTRATION),
+                text,
+                anchor=f"SupportedModel registration above {_SET}",
+                above=lambda node: m.matches(node, _EMBODIED),
             )
         )
-    elif not is_same_code(assignment, text):
-        raise WiringChangedError(CONFIG, assignment.lineno, member, text)
-    embodied = find_assignment(config.body, "EMBODIED_MODEL")
+    else:
+        _check_registration(spec, assignment, embodied, text)
     if embodied is None or member not in _members(embodied.value):
-        edits.append(append_element(CONFIG, "EMBODIED_MODEL", member))
+        edits.append(append_element(CONFIG, _SET, member))
     return edit(source, CONFIG, *edits) if edits else source
+
+
+def _check_registration(
+    spec: ModelSpec, found: Assignment, embodied: Assignment | None, text: str
+) -> None:
+    line = found.node.lineno
+    member = f"SupportedModel.{spec.member}"
+    if _calls(found.value, "SupportedModel.register"):
+        value = _argument(found.value, "value")
+        if isinstance(value, ast.Constant) and value.value != spec.name:
+            where = f"{member} is {value.value!r} at {CONFIG}:{line}"
+            raise NameTakenError(spec.name, [where])
+    if not is_same_code(found.node, text):
+        raise WiringChangedError(CONFIG, line, member, text)
+    if embodied is not None and embodied.node.lineno < line:
+        place = f"it above {_SET} at line {embodied.node.lineno}"
+        raise WiringChangedError(CONFIG, line, member, place)
 
 
 def _members(value: ast.expr) -> set[str]:
     return {ast.unparse(n) for n in ast.walk(value) if isinstance(n, ast.Attribute)}
 
 
-def _is_registration(node: cst.CSTNode) -> bool:
-    supported = m.Name("SupportedModel")
-    return m.matches(
-        node,
-        m.SimpleStatementLine(
-            body=[
-                m.Assign(
-                    targets=[m.AssignTarget(target=m.Attribute(value=supported))],
-                    value=m.Call(func=m.Attribute(supported, m.Name("register"))),
-                )
-            ]
-        ),
-    )
-
-
 def _load(source: str, spec: ModelSpec, base: Base) -> str:
     del base  # the builder is the same for every base
     registrar = find_function(parse(source, LOADER).body, _REGISTRAR)
     body = registrar.body if registrar else []
-    builder = f"_build_{spec.name}"
-    builder_text = (
-        f"def {builder}(cfg: DictConfig, torch_dtype):\n"
+    name = f"_build_{spec.name}"
+    builder = (
+        f"def {name}(cfg: DictConfig, torch_dtype):\n"
         f"    from rlinf.models.embodiment.{spec.name} import get_model\n"
         "\n"
         "    return get_model(cfg, torch_dtype)\n"
     )
     member = f"SupportedModel.{spec.member}.value"
-    call_text = (
-        f"register_model(\n    {member},\n    {builder},\n"
+    call = (
+        f"register_model(\n    {member},\n    {name},\n"
         '    category="embodied",\n    force=True,\n)\n'
     )
     edits: list[Edit] = []
-    existing = find_function(body, builder)
-    if existing is None:
-        edits.append(
-            insert_in_function(
-                LOADER,
-                _REGISTRAR,
-                lambda node: isinstance(node, cst.FunctionDef),
-                builder_text,
-                anchor="nested builder",
-                blank_lines=1,
-            )
-        )
-    elif not is_same_code(existing, builder_text):
-        raise WiringChangedError(
-            LOADER, existing.lineno, f"{builder}()", f"\n{builder_text}"
-        )
-    call = _find_call(body, member)
-    if call is None:
-        edits.append(
-            insert_in_function(
-                LOADER,
-                _REGISTRAR,
-                _is_register_call,
-                call_text,
-                anchor="register_model() call",
-            )
-        )
-    elif not is_same_code(call, call_text):
-        raise WiringChangedError(
-            LOADER, call.lineno, f"register_model({member}, ...)", f"\n{call_text}"
-        )
+    built = find_function(body, name)
+    if built is None:
+        edits.append(_insert_builder(builder, spec.member))
+    elif not is_same_code(built, builder):
+        raise WiringChangedError(LOADER, built.lineno, f"{name}()", f"\n{builder}")
+    called = _find_call(body, {member, repr(spec.name)})
+    if called is None:
+        edits.append(_insert_call(call, name))
+    elif not is_same_code(called, call):
+        what = f"register_model({member}, ...)"
+        raise WiringChangedError(LOADER, called.lineno, what, f"\n{call}")
     return edit(source, LOADER, *edits) if edits else source
 
 
-def _find_call(body: list[ast.stmt], member: str) -> ast.Expr | None:
-    for node in body:
-        if (
-            isinstance(node, ast.Expr)
-            and isinstance(node.value, ast.Call)
-            and ast.unparse(node.value.func) == "register_model"
-            and node.value.args
-            and ast.unparse(node.value.args[0]) == member
-        ):
-            return node
+def _find_call(body: list[ast.stmt], names: set[str]) -> ast.stmt | None:
+    """Return the statement that registers a model under one of these names."""
+    for statement in body:
+        for node in ast.walk(statement):
+            if _calls(node, "register_model"):
+                value = _argument(node, "model_type")
+                if value is not None and ast.unparse(value) in names:
+                    return statement
     return None
 
 
-def _is_register_call(node: cst.CSTNode) -> bool:
-    call = m.Expr(value=m.Call(func=m.Name("register_model")))
-    return m.matches(node, m.SimpleStatementLine(body=[call]))
+def _insert_builder(text: str, member: str) -> Edit:
+    return insert_in_function(
+        LOADER,
+        _REGISTRAR,
+        lambda node: isinstance(node, cst.FunctionDef),
+        text,
+        anchor="nested builder",
+        blank_lines=1,
+        above=lambda node: m.matches(node, _own_call(member)),
+    )
+
+
+def _insert_call(text: str, builder: str) -> Edit:
+    place = _CALL | m.FunctionDef(name=m.Name(builder))
+    return insert_in_function(
+        LOADER,
+        _REGISTRAR,
+        lambda node: m.matches(node, place),
+        text,
+        anchor="register_model() call",
+    )
+
+
+def _own_call(member: str) -> m.SimpleStatementLine:
+    owner = m.Attribute(m.Name("SupportedModel"), m.Name(member))
+    first = m.Arg(m.Attribute(owner, m.Name("value")))
+    call = m.Call(m.Name("register_model"), args=[first, m.ZeroOrMore()])
+    return m.SimpleStatementLine(body=[m.Expr(call)])
 
 
 def _modules(spec: ModelSpec) -> Mapping[str, PurePosixPath]:
