@@ -197,11 +197,15 @@ class HybridAttentionLayer(nn.Module):
         self.attn = ATTENTION_CLASSES[config._attn_implementation](config)
         self.mlp = ToyMLP(config)
 
+class HybridRouter(nn.Linear):
+    pass
+
 class HybridStateLayer(nn.Module):
     def __init__(self, config):
         super().__init__()
         self.add_module("in_proj", nn.Linear(1, 2))
         self.experts = nn.ModuleList([nn.Linear(1, 2)])
+        self.router = HybridRouter(1, 2)
         self.gates = nn.ModuleDict({"gate": nn.Linear(1, 2)})
 
 class HybridDebugLayer(nn.Module):
