@@ -7,7 +7,7 @@ import pytest
 
 from rlinf_scaffold.contracts import Contract
 from rlinf_scaffold.heads import find_head
-from rlinf_scaffold.layouts import Detection, Layout
+from rlinf_scaffold.layouts import Layout
 from rlinf_scaffold.spec import Base, ModelSpec
 from rlinf_scaffold.surfaces import Job
 
@@ -27,7 +27,7 @@ BASE = Base(
 LAYOUT = Layout(
     name="plain",
     title="a layout that leaves everything as it is",
-    detect=lambda tree: Detection(found=("it",), missing=()),
+    detect=lambda tree: (),
     model_types=lambda tree: {},
     register=lambda source, spec: source,
     load=lambda source, spec, base: source,
