@@ -7,13 +7,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
+from typing import Any, TypeVar, get_origin, get_type_hints
 
 from rlinf_scaffold.checkout import Tree
-from rlinf_scaffold.errors import SourceSyntaxError
+from rlinf_scaffold.errors import InvalidAnswerError, SourceSyntaxError
 from rlinf_scaffold.spec import Base, ModelSpec
 
 FOLDER = PurePosixPath(".rlinf-scaffold")
 _FORMAT = 1
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,33 +71,52 @@ def read_manifest(tree: Tree, name: str) -> Manifest | None:
     """Return the manifest of a model, or None where it was not scaffolded here.
 
     Raises:
-        SourceSyntaxError: the file is no manifest of this format.
+        SourceSyntaxError: the file is no manifest of this format and this model.
     """
     path = manifest_path(name)
     text = tree.read(path)
     if text is None:
         return None
     try:
-        document = json.loads(text)
-        if document["format"] != _FORMAT:
-            reason = f"format {document['format']!r} is not {_FORMAT}"
-            raise SourceSyntaxError(path, 1, reason)
-        base = {
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in document["base"].items()
-        }
-        return Manifest(
-            spec=ModelSpec(**document["spec"]),
-            base=Base(**base),
-            layout=document["layout"],
-            contract=document["contract"],
-            tool=document["tool"],
-            files={PurePosixPath(p): str(d) for p, d in document["files"].items()},
-        )
+        manifest = _from_document(json.loads(text))
     except json.JSONDecodeError as error:
         raise SourceSyntaxError(path, error.lineno, error.msg) from error
+    except InvalidAnswerError as error:
+        raise SourceSyntaxError(path, 1, str(error)) from error
     except (AttributeError, KeyError, TypeError) as error:
         raise SourceSyntaxError(path, 1, f"no manifest: {error}") from error
+    if manifest.spec.name != name:
+        raise SourceSyntaxError(path, 1, f"the manifest of {manifest.spec.name!r}")
+    return manifest
+
+
+def _from_document(document: dict[str, Any]) -> Manifest:
+    if document["format"] != _FORMAT:
+        msg = f"format {document['format']!r} is not {_FORMAT}"
+        raise TypeError(msg)
+    return Manifest(
+        spec=_build(ModelSpec, document["spec"]),
+        base=_build(Base, document["base"]),
+        layout=str(document["layout"]),
+        contract=str(document["contract"]),
+        tool=str(document["tool"]),
+        files={PurePosixPath(p): str(d) for p, d in document["files"].items()},
+    )
+
+
+def _build(kind: type[Value], values: dict[str, Any]) -> Value:
+    """Return the dataclass of these values; JSON's lists become tuples."""
+    hints = get_type_hints(kind)
+    fields = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in values.items()
+    }
+    for key, value in fields.items():
+        hint = hints.get(key, object)
+        if not isinstance(value, tuple if get_origin(hint) is tuple else hint):
+            msg = f"{key} is {value!r}"
+            raise TypeError(msg)
+    return kind(**fields)
 
 
 def read_manifests(tree: Tree) -> tuple[Manifest, ...]:
