@@ -1,10 +1,14 @@
-"""Draw what a terminal shows of a real `rlinf-scaffold demo` as an SVG."""
+"""Draw what a terminal shows of a real `rlinf-scaffold demo` as an SVG.
+
+Proofs in the middle of the table are left out, and the picture says how many.
+"""
 
 from __future__ import annotations
 
 import io
 import os
 import pty
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -12,7 +16,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-WIDTH = 96
+WIDTH = 100
+FIRST, LAST = 12, 6
+PROOF = re.compile(r"^(?:\x1b\[[\d;]*m)*✓")
 COMMAND = "rlinf-scaffold demo rlinf-practice"
 
 
@@ -28,8 +34,18 @@ def main(target: Path) -> None:
         raise SystemExit(msg)
     console = Console(record=True, width=WIDTH, file=io.StringIO())
     console.print(Text.assemble(("$ ", "bold green"), (COMMAND, "bold")))
-    console.print(Text.from_ansi(shown), soft_wrap=True)
+    console.print(Text.from_ansi(_shortened(shown)), soft_wrap=True)
     target.write_text(console.export_svg(title="rlinf-scaffold"), encoding="utf-8")
+
+
+def _shortened(shown: str) -> str:
+    lines = shown.splitlines()
+    proofs = [index for index, line in enumerate(lines) if PROOF.match(line)]
+    middle = proofs[FIRST:-LAST]
+    if not middle:
+        return shown
+    gap = f"⋮  {len(middle)} more"
+    return "\n".join([*lines[: middle[0]], gap, *lines[proofs[-LAST] :]])
 
 
 def _run_on_terminal() -> tuple[str, int]:

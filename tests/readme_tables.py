@@ -55,13 +55,6 @@ def _command_line() -> TyperGroup:
     return group
 
 
-def _commands() -> str:
-    return _table(
-        ("command", "what it does"),
-        ((f"`{name}`", it.help or "") for name, it in _command_line().commands.items()),
-    )
-
-
 def _options() -> str:
     command = _command_line().commands["new-model"]
     context = command.make_context("new-model", [], resilient_parsing=True)
@@ -105,9 +98,10 @@ def _exit_codes() -> str:
         known = meanings.get(error.exit_code)
         meanings[error.exit_code] = f"{known} {meaning}" if known else meaning
     cells = [(str(code), meanings[code]) for code in sorted(meanings)]
-    half = (len(cells) + 1) // 2
-    pairs = zip_longest(cells[:half], cells[half:], fillvalue=("", ""))
-    return _table(("code", "when") * 2, ((*left, *right) for left, right in pairs))
+    third = -(-len(cells) // 3)
+    columns = (cells[start : start + third] for start in (0, third, 2 * third))
+    rows = zip_longest(*columns, fillvalue=("", ""))
+    return _table(("code", "when") * 3, (sum(row, ()) for row in rows))
 
 
 def _support() -> str:
@@ -127,7 +121,6 @@ def _support() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    "commands": _commands,
     "options": _options,
     "files": _files,
     "exit_codes": _exit_codes,
