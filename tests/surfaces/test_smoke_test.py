@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import ast
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from rlinf_scaffold.checkout import MemoryTree
+from rlinf_scaffold.processes import run
+from rlinf_scaffold.rendering import templates_folder
+from rlinf_scaffold.surfaces import Job
+from rlinf_scaffold.surfaces.smoke_test import smoke_test_path, surface
+
+JobOf = Callable[..., Job]
+LONGEST = "x" * 18 + "_y" * 7
+
+
+def text(job: Job) -> str:
+    (change,) = surface.plan(MemoryTree(), job)
+    return change.after or ""
+
+
+def constants(source: str) -> dict[str, object]:
+    """Return the module's constants that are plain literals."""
+    found = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign) and isinstance(
+            node.value, ast.Constant | ast.List
+        ):
+            found[ast.unparse(node.targets[0])] = ast.literal_eval(node.value)
+    return found
+
+
+def ruff(folder: Path, *arguments: str) -> str:
+    command = (sys.executable, "-m", "ruff", *arguments, "test_it.py")
+    finished = run(command, cwd=folder, timeout=60)
+    return "" if finished.returncode == 0 else finished.output
+
+
+def test_nothing_changes_where_the_file_is_there(job: JobOf) -> None:
+    path = str(smoke_test_path("my_vla"))
+    (change,) = surface.plan(MemoryTree.of({path: text(job())}), job())
+    assert change.is_empty
+
+
+def test_the_file_is_planned_whole_over_another(job: JobOf) -> None:
+    path = PurePosixPath("tests/unit_tests/test_my_vla_fsdp_smoke.py")
+    (change,) = surface.plan(MemoryTree.of({str(path): "old\n"}), job())
+    assert surface.owns_files
+    assert (change.path, change.before, change.after) == (path, "old\n", text(job()))
+
+
+def test_the_answers_are_the_constants(job: JobOf) -> None:
+    assert (
+        constants(text(job())).items()
+        >= {
+            "MODEL_TYPE": "my_vla",
+            "POLICY": "MyVlaForRLActionPrediction",
+            "BASE": "LlamaForCausalLM",
+            "LAYERS": ["LlamaDecoderLayer"],
+        }.items()
+    )
+
+
+def test_every_layer_class_is_listed(job: JobOf) -> None:
+    two = replace(job().base, layer_classes=("ALayer", "BLayer"))
+    assert constants(text(replace(job(), base=two)))["LAYERS"] == ["ALayer", "BLayer"]
+
+
+def test_the_repository_is_above_the_file(job: JobOf) -> None:
+    above = len(smoke_test_path("my_vla").parents) - 1
+    assert f"Path(__file__).resolve().parents[{above}]" in text(job())
+
+
+def test_the_file_stands_alone(job: JobOf) -> None:
+    imported = {
+        name.partition(".")[0]
+        for node in ast.walk(ast.parse(text(job())))
+        for name in (
+            [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else []
+        )
+    }
+    third_party = imported - sys.stdlib_module_names
+    assert third_party == {
+        *("numpy", "omegaconf", "pytest", "rlinf", "tokenizers"),
+        *("torch", "transformers"),
+    }
+
+
+@pytest.mark.parametrize("name", ["a", "my_vla", LONGEST])
+@pytest.mark.parametrize("module", ["transformers", "a_package.of_somebody.modeling"])
+@pytest.mark.parametrize(
+    "base_class",
+    ["GPT2LMHeadModel", "AnUnusuallyLongNameOfAModelForCausalLanguageModeling"],
+)
+def test_the_checkouts_own_linter_finds_nothing(
+    tmp_path: Path, job: JobOf, name: str, module: str, base_class: str
+) -> None:
+    settings = templates_folder() / "checkouts/registry/pyproject.toml"
+    shutil.copy(settings, tmp_path)
+    base = replace(job().base, class_name=base_class, module=module)
+    (tmp_path / "test_it.py").write_text(text(replace(job(name), base=base)))
+    assert ruff(tmp_path, "check", "--preview", "--no-cache") == ""
+    assert ruff(tmp_path, "format", "--diff", "--no-cache") == ""
