@@ -20,7 +20,7 @@ from rlinf_scaffold.errors import (
 from rlinf_scaffold.inserters.yaml import read_value
 from rlinf_scaffold.layouts import detect_layout
 from rlinf_scaffold.manifest import Manifest, digest
-from rlinf_scaffold.planner import resolve
+from rlinf_scaffold.planner import is_recorded, resolve
 from rlinf_scaffold.surfaces import Job, Surface, all_surfaces
 from rlinf_scaffold.surfaces.model_yaml import model_yaml_path
 from rlinf_scaffold.surfaces.recipe import recipe_path
@@ -52,26 +52,32 @@ def audit(tree: Tree, manifest: Manifest) -> tuple[Finding, ...]:
     """Return everything that is missing, edited or inconsistent, in stable order."""
     try:
         job = resolve(tree, manifest.spec, manifest.base)
-    except SourceSyntaxError as error:
-        path = PurePosixPath(error.path)
-        return (_finding(manifest, "layout", path, error.line, "edited", str(error)),)
-    except UnknownLayoutError as error:
-        return (_finding(manifest, "layout", manifest.path, 1, "edited", str(error)),)
-    findings = [
-        finding
-        for surface in all_surfaces()
-        for finding in _audit_surface(tree, job, surface, manifest)
-    ]
-    findings.extend(_audit_agreement(tree, job, manifest))
-    return tuple(findings)
+    except (SourceSyntaxError, UnknownLayoutError) as error:
+        return (_trouble(manifest, "layout", error),)
+    stands = all(
+        (text := tree.read(path)) is not None and digest(text) == recorded
+        for path, recorded in manifest.files.items()
+    )
+    # What stands as it was recorded needs no rendering, nor what it was derived from.
+    return (
+        *(
+            finding
+            for surface in all_surfaces()
+            if not (surface.owns_files and stands)
+            for finding in _audit_surface(tree, job, surface, manifest)
+        ),
+        *_audit_agreement(tree, job, manifest),
+    )
 
 
 def accept(tree: Tree, manifest: Manifest) -> ChangeSet:
-    """Return the change that records the model's own files as they now are."""
+    """Return the change that records the model's own files as they now are.
+
+    A file that is missing stays on record, and missing.
+    """
     files = {
-        path: digest(text)
-        for path in manifest.files
-        if (text := tree.read(path)) is not None
+        path: recorded if (text := tree.read(path)) is None else digest(text)
+        for path, recorded in manifest.files.items()
     }
     accepted = replace(
         manifest,
@@ -89,20 +95,22 @@ def _audit_surface(
 ) -> Iterator[Finding]:
     try:
         for change in surface.plan(tree, job):
-            before = change.before
-            if change.is_empty or (
-                surface.owns_files
-                and before is not None
-                and manifest.files.get(change.path) == digest(before)
+            if not change.is_empty and not (
+                surface.owns_files and is_recorded(change, manifest)
             ):
-                continue
-            yield _describe(surface, change, manifest)
-    except (WiringChangedError, SourceSyntaxError) as error:
-        path = PurePosixPath(error.path)
-        yield _finding(manifest, surface.name, path, error.line, "edited", str(error))
-    except AnchorNotFoundError as error:
-        path = PurePosixPath(error.path)
-        yield _finding(manifest, surface.name, path, 1, "missing", str(error))
+                yield _describe(surface, change, manifest)
+    except ScaffoldError as error:
+        yield _trouble(manifest, surface.name, error)
+
+
+def _trouble(manifest: Manifest, surface: str, error: ScaffoldError) -> Finding:
+    """Return what keeps a surface from being compared, where it is known to be."""
+    path, line, problem = manifest.path, 1, "edited"
+    if isinstance(error, (SourceSyntaxError, WiringChangedError)):
+        path, line = PurePosixPath(error.path), error.line
+    elif isinstance(error, AnchorNotFoundError):
+        path, problem = PurePosixPath(error.path), "missing"
+    return _finding(manifest, surface, path, line, problem, str(error))
 
 
 def _describe(surface: Surface, change: FileChange, manifest: Manifest) -> Finding:

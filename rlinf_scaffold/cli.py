@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from rlinf_scaffold.changes import ChangeSet
     from rlinf_scaffold.commands.new_model import Outcome
     from rlinf_scaffold.smoke.run import Event, SmokeReport
 
@@ -64,10 +65,15 @@ class Attention(str, Enum):
     EAGER = "eager"
 
 
+# Columns of what is not a terminal: wide enough that no path is folded.
+_UNFOLDED = 10_000
+
 CheckoutOption = Annotated[
     Path,
     typer.Option(
-        "--checkout", help="RLinf checkout. [default: found upwards from here]"
+        "--checkout",
+        help="RLinf checkout. [default: found upwards from here]",
+        show_default=False,
     ),
 ]
 PythonOption = Annotated[
@@ -139,7 +145,7 @@ def new_model(
         TextFormat, typer.Option("--format", help="How to report.")
     ] = TextFormat.TEXT,
 ) -> None:
-    """Scaffold a model: plan, patch, and prove it with FSDP smoke tests."""
+    """Scaffold a model and prove it with FSDP smoke tests."""
     from rlinf_scaffold.commands.new_model import Request
     from rlinf_scaffold.commands.new_model import new_model as run
     from rlinf_scaffold.report.documents import outcome_document
@@ -171,9 +177,14 @@ def new_model(
             allow_dirty=allow_dirty,
         )
 
+        def show(outcome: Outcome) -> None:
+            _print(plan_text(outcome))
+            if diff:
+                _print_diff(outcome.changes)
+
         def confirm(outcome: Outcome) -> bool:
             if not as_json:
-                _print(plan_text(outcome, diff=diff))
+                show(outcome)
             if yes or as_json or not outcome.changes or not _is_terminal():
                 return True
             return typer.confirm("Write this?", default=True)
@@ -183,7 +194,7 @@ def new_model(
         if as_json:
             _print_json(outcome_document(outcome, diff=diff))
         elif dry_run:
-            _print(plan_text(outcome, diff=diff))
+            show(outcome)
         else:
             _print(outcome_text(outcome))
         _end(outcome.smoke)
@@ -197,7 +208,10 @@ def check(
     ] = False,
     accept: Annotated[
         list[str] | None,
-        typer.Option(help="Record a model's own files as they are now. Repeatable."),
+        typer.Option(
+            metavar="<name>",
+            help="Record a model's own files as they are now. Repeatable.",
+        ),
     ] = None,
     golden: Annotated[
         Path | None,
@@ -210,7 +224,7 @@ def check(
         Format, typer.Option("--format", help="How to report.")
     ] = Format.TEXT,
 ) -> None:
-    """Check that every scaffolded model still stands as it was generated."""
+    """Check that scaffolded models stand as generated."""
     from rlinf_scaffold.commands.check import check as run
     from rlinf_scaffold.commands.prove import prove
     from rlinf_scaffold.report.documents import audits_document
@@ -303,7 +317,7 @@ def golden(
         Format, typer.Option("--format", help="How to report.")
     ] = Format.TEXT,
 ) -> None:
-    """Compare golden trees with what is rendered now, or update them."""
+    """Compare golden trees with what is rendered, or update them."""
     from rlinf_scaffold.commands.golden import update as run
     from rlinf_scaffold.report.documents import changes_document
     from rlinf_scaffold.report.text import changes_text
@@ -336,7 +350,7 @@ def demo(
     with _errors(as_json=False):
         with _progress() as on_event:
             outcome = run(folder, python, smoke=not no_smoke, on_event=on_event)
-        _print(plan_text(outcome, diff=False))
+        _print(plan_text(outcome))
         _print(outcome_text(outcome))
         _end(outcome.smoke)
 
@@ -369,6 +383,7 @@ def _check_golden(folder: Path, output: Format) -> None:
                 typer.echo(line)
         else:
             _print(golden_text(changes))
+            _print_diff(changes)
     if changes:
         raise typer.Exit(1)
 
@@ -403,11 +418,22 @@ def _progress() -> Iterator[Callable[[Event], None]]:
 def _print(report: RenderableType) -> None:
     from rich.console import Console
 
-    Console(soft_wrap=not sys.stdout.isatty()).print(report)
+    width = None if sys.stdout.isatty() else _UNFOLDED
+    Console(width=width).print(report)
+
+
+def _print_diff(changes: ChangeSet) -> None:
+    """Print a diff in colours on a terminal, else to the byte, for `git apply`."""
+    from rlinf_scaffold.report.text import diff_text
+
+    if sys.stdout.isatty():
+        _print(diff_text(changes))
+    else:
+        typer.echo(changes.diff().encode("utf-8", "surrogateescape"), nl=False)
 
 
 def _print_json(document: Mapping[str, object]) -> None:
-    typer.echo(json.dumps(document, indent=2, ensure_ascii=False, default=str))
+    typer.echo(json.dumps(document, indent=2))
 
 
 def _end(report: SmokeReport | None) -> None:
@@ -428,6 +454,6 @@ def _errors(as_json: bool) -> Iterator[None]:
             _print_json(error_document(error))
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(error.exit_code) from error
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         typer.echo("interrupted; the checkout is as it was, or complete", err=True)
         raise typer.Exit(130) from None

@@ -58,7 +58,7 @@ def plan(tree: Tree, job: Job) -> ChangeSet:
         changes = [
             change
             for change in surface.plan(overlay, job)
-            if not (surface.owns_files and _is_recorded(change, recorded))
+            if not (surface.owns_files and is_recorded(change, recorded))
         ]
         if surface.owns_files:
             owned.update(change.path for change in changes)
@@ -69,8 +69,8 @@ def plan(tree: Tree, job: Job) -> ChangeSet:
     return overlay.write([_manifest_change(overlay, job, owned, recorded)]).changes()
 
 
-def _is_recorded(change: FileChange, recorded: Manifest | None) -> bool:
-    """Whether the file is still as the tool wrote it, or as the user accepted it."""
+def is_recorded(change: FileChange, recorded: Manifest | None) -> bool:
+    """Whether a file is still as the tool wrote it, or as the user accepted it."""
     return (
         recorded is not None
         and change.before is not None
@@ -98,8 +98,8 @@ def _refuse_taken_name(tree: Tree, layout: Layout, name: str) -> None:
 
 
 def _refuse_other_answers(recorded: Manifest, job: Job) -> None:
-    before = {**asdict(recorded.spec), "base": recorded.base.class_name}
-    after = {**asdict(job.spec), "base": job.base.class_name}
+    before = {**asdict(recorded.spec), **_base_answers(recorded.base)}
+    after = {**asdict(job.spec), **_base_answers(job.base)}
     differences = [
         f"{key} was {before[key]!r}, now {after[key]!r}"
         for key in before
@@ -107,6 +107,15 @@ def _refuse_other_answers(recorded: Manifest, job: Job) -> None:
     ]
     if differences:
         raise AnswersChangedError(job.spec.name, differences)
+
+
+def _base_answers(base: Base) -> dict[str, object]:
+    """Return what the answer to --base says of a model's files."""
+    return {
+        "base": base.class_name,
+        "hidden_size": base.hidden_size,
+        "vocab_size": base.vocab_size,
+    }
 
 
 def _manifest_change(

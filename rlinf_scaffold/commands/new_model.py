@@ -96,10 +96,11 @@ def _resolve(checkout: Checkout, request: Request, python: Interpreter) -> Job:
     spec = request.spec
     base = find_base(request.base, python.search_path)
     recorded = read_manifest(checkout, spec.name)
-    if recorded is not None and recorded.base.class_name == base.class_name:
-        base = recorded.base
-    if recorded is not None and not spec.recipe:
-        spec = replace(spec, recipe=recorded.spec.recipe)
+    if recorded is not None:
+        # A class may have other defaults by now; a folder says what it holds.
+        if base.checkpoint is None and base.class_name == recorded.base.class_name:
+            base = recorded.base
+        spec = replace(spec, recipe=spec.recipe or recorded.spec.recipe)
     job = resolve(checkout, spec, base)
     recipe = choose_recipe(checkout, spec)
     return replace(job, spec=replace(spec, recipe=str(recipe)))

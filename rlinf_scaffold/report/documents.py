@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from rlinf_scaffold.changes import ChangeSet
-from rlinf_scaffold.commands.check import Audit
-from rlinf_scaffold.commands.new_model import Outcome
 from rlinf_scaffold.errors import ScaffoldError
-from rlinf_scaffold.smoke.run import SmokeReport
+
+if TYPE_CHECKING:
+    from rlinf_scaffold.commands.check import Audit
+    from rlinf_scaffold.commands.new_model import Outcome
+    from rlinf_scaffold.smoke.run import SmokeReport
 
 Document = Mapping[str, object]
 

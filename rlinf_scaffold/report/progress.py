@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 
 from rlinf_scaffold.smoke.run import Event
 
@@ -16,10 +17,23 @@ def progress(console: Console) -> Iterator[Callable[[Event], None]]:
     if not console.is_terminal:
         yield lambda event: _line(console, event)
         return
-    with console.status("") as status:
-        yield lambda event: status.update(f"proving: {event.proof}")
+    status = console.status("")
+
+    def show(event: Event) -> None:
+        status.update(escape(_said(event)))
+        status.start()
+
+    try:
+        yield show
+    finally:
+        status.stop()
 
 
 def _line(console: Console, event: Event) -> None:
     if event.outcome != "started":
-        console.print(f"{event.outcome}: {event.proof}", markup=False, soft_wrap=True)
+        console.print(_said(event), markup=False, soft_wrap=True)
+
+
+def _said(event: Event) -> str:
+    word = "proving" if event.outcome == "started" else event.outcome
+    return f"{word}: {event.proof}"

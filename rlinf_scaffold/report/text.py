@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.padding import Padding
-from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
 from rlinf_scaffold.changes import ChangeSet, Kind
-from rlinf_scaffold.commands.check import Audit
-from rlinf_scaffold.commands.new_model import Outcome
-from rlinf_scaffold.smoke.run import Proof, SmokeReport
+
+if TYPE_CHECKING:
+    from rlinf_scaffold.commands.check import Audit
+    from rlinf_scaffold.commands.new_model import Outcome
+    from rlinf_scaffold.smoke.run import Proof, SmokeReport
 
 _SIGNS = {
     Kind.CREATE: "[green]+[/]",
@@ -28,10 +30,12 @@ _MARKS = {
     "error": "[red]✗[/]",
     "skipped": "[yellow]-[/]",
 }
+_DIFF_STYLES = {"+": "green", "-": "red", "@": "cyan", "d": "bold"}
+_STATES = {Kind.CREATE: "missing", Kind.MODIFY: "changed", Kind.DELETE: "extra"}
 
 
-def plan_text(outcome: Outcome, *, diff: bool) -> RenderableType:
-    """Return what will be written and why, with the diff if it is asked for."""
+def plan_text(outcome: Outcome) -> RenderableType:
+    """Return what will be written, and why there."""
     job = outcome.job
     head = Text.from_markup(
         f"[bold]{escape(job.spec.class_name)}[/] on {escape(job.base.class_name)}, "
@@ -39,10 +43,17 @@ def plan_text(outcome: Outcome, *, diff: bool) -> RenderableType:
     )
     if not outcome.changes:
         return Group(head, Text("Everything is in place; nothing to change."))
-    parts: list[RenderableType] = [head, changes_text(outcome.changes)]
-    if diff:
-        parts.append(Syntax(outcome.changes.diff(), "diff", word_wrap=True))
-    return Group(*parts)
+    return Group(head, changes_text(outcome.changes))
+
+
+def diff_text(changes: ChangeSet) -> RenderableType:
+    """Return the diff in colours; bytes that are no UTF-8 show as such."""
+    text = Text()
+    for line in changes.diff().split("\n")[:-1]:
+        shown = line.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        text.append(f"{shown}\n", style=_DIFF_STYLES.get(line[:1], ""))
+    text.rstrip()
+    return text
 
 
 def changes_text(changes: ChangeSet) -> RenderableType:
@@ -53,10 +64,12 @@ def changes_text(changes: ChangeSet) -> RenderableType:
 
 def outcome_text(outcome: Outcome) -> RenderableType:
     """Return how it ended: the proofs, then what is left to the user."""
+    if not outcome.applied:
+        return Text("Nothing was written.")
     parts: list[RenderableType] = []
     if outcome.smoke is not None:
         parts.append(smoke_text(outcome.smoke))
-    if outcome.applied:
+    if outcome.changes:
         parts.append(Text("What is yours to know:", style="bold"))
         parts.extend(_bullets(outcome.notes))
     return Group(*parts)
@@ -69,16 +82,24 @@ def smoke_text(report: SmokeReport) -> RenderableType:
         parts.append(_proof_table(report.proofs))
     for proof in report.failed:
         parts.append(Text(f"✗ {proof.name}", style="bold red"))
-        if proof.measured and proof.bound:
-            values = f"measured {proof.measured}, bound {proof.bound}"
-            parts.append(Padding(Text(values), (0, 0, 0, 2)))
-        if proof.cause:
-            parts.append(Padding(Text(f"likely cause: {proof.cause}"), (0, 0, 0, 2)))
-        parts.append(Padding(Text(proof.message), (0, 0, 0, 2)))
+        parts.extend(_indented(line) for line in _failure(proof))
     if report.trouble:
         parts.append(Text("\n".join(report.trouble), style="red"))
     parts.append(_verdict(report))
     return Group(*parts)
+
+
+def _failure(proof: Proof) -> Iterator[str]:
+    if proof.measured and proof.bound:
+        yield f"measured {proof.measured}, bound {proof.bound}"
+    if proof.cause:
+        yield f"likely cause: {proof.cause}"
+    if proof.message:
+        yield proof.message
+
+
+def _indented(text: str) -> RenderableType:
+    return Padding(Text(text), (0, 0, 0, 2), expand=False)
 
 
 def _proof_table(proofs: Sequence[Proof]) -> Table:
@@ -147,13 +168,11 @@ def golden_text(changes: ChangeSet) -> RenderableType:
     """Return which golden files differ from what is rendered."""
     if not changes:
         return Text("Golden trees are what is rendered.")
-    words = {Kind.CREATE: "missing", Kind.MODIFY: "changed", Kind.DELETE: "extra"}
-    lines = "\n".join(f"  {words[c.kind]}: {c.path}" for c in changes)
-    return Group(Text(lines), Syntax(changes.diff(), "diff", word_wrap=True))
+    return Text("\n".join(f"  {_STATES[c.kind]}: {c.path}" for c in changes))
 
 
 def _bullets(sentences: Sequence[str]) -> Iterator[RenderableType]:
     for sentence in sentences:
-        grid = Table.grid(padding=(0, 1))
+        grid = Table.grid(padding=(0, 1, 0, 0))
         grid.add_row(" •", Text(sentence))
         yield grid
