@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import PurePosixPath
 
 import libcst as cst
 
-from rlinf_scaffold.codemods.source import Edit, statement
+from rlinf_scaffold.codemods.source import Edit, rewrite, statement
 from rlinf_scaffold.errors import AnchorNotFoundError
+from rlinf_scaffold.syntax import find_function, parse
 
 
 def add_branch(path: PurePosixPath, function: str, chain: int, text: str) -> Edit:
@@ -23,21 +25,27 @@ def add_branch(path: PurePosixPath, function: str, chain: int, text: str) -> Edi
         AnchorNotFoundError: the function has no such ``if`` statement.
     """
 
-    def apply(module: cst.Module) -> cst.Module:
-        branch = cst.ensure_type(statement(module, text), cst.If)
-        for node in reversed(module.body):
-            if isinstance(node, cst.FunctionDef) and node.name.value == function:
-                found = [line for line in node.body.body if isinstance(line, cst.If)]
-                if chain >= len(found):
-                    break
-                longer = _extend(found[chain], branch)
-                changed = module.deep_replace(found[chain], longer)
-                return cst.ensure_type(changed, cst.Module)
-        raise AnchorNotFoundError(
-            path,
-            f"if/elif chain in {function}()",
-            f"add this branch to {function}():\n{text}",
+    def apply(source: str) -> str:
+        node = find_function(parse(source, path).body, function)
+        chains = (
+            [line for line in node.body if isinstance(line, ast.If)] if node else []
         )
+        if node is None or chain >= len(chains):
+            raise AnchorNotFoundError(
+                path,
+                f"if/elif chain in {function}()",
+                f"add this branch to {function}():\n{text}",
+            )
+
+        def extend(module: cst.Module) -> cst.Module:
+            branch = cst.ensure_type(statement(module, text), cst.If)
+            outer = cst.ensure_type(module.body[0], cst.FunctionDef)
+            found = [line for line in outer.body.body if isinstance(line, cst.If)]
+            longer = _extend(found[chain], branch)
+            changed = module.deep_replace(found[chain], longer)
+            return cst.ensure_type(changed, cst.Module)
+
+        return rewrite(source, path, node, extend)
 
     return apply
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 import libcst as cst
-import libcst.matchers as m
 
-from rlinf_scaffold.codemods.source import Edit
+from rlinf_scaffold.codemods.source import Edit, rewrite
 from rlinf_scaffold.errors import AnchorNotFoundError
-from rlinf_scaffold.syntax import COLLECTIONS
+from rlinf_scaffold.syntax import COLLECTIONS, find_assignment, parse
 
 Literal = cst.Set | cst.List | cst.Tuple
 _LINE_LENGTH = 88
@@ -26,23 +25,25 @@ def append_element(path: PurePosixPath, variable: str, element: str) -> Edit:
         AnchorNotFoundError: no such assignment of a literal at the top level.
     """
 
-    def apply(module: cst.Module) -> cst.Module:
-        for index, line in reversed(list(enumerate(module.body))):
-            if not isinstance(line, cst.SimpleStatementLine):
-                continue
-            value = _assigned(line, variable)
-            if value is None:
-                continue
-            longer = _lengthen(module, line, value, element)
-            if longer is None:
-                break
-            body = [*module.body[:index], longer, *module.body[index + 1 :]]
-            return module.with_changes(body=body)
-        raise AnchorNotFoundError(
+    def apply(source: str) -> str:
+        found = find_assignment(parse(source, path).body, variable)
+        refusal = AnchorNotFoundError(
             path,
             f"set, list or tuple literal assigned to {variable}",
             f"add {element} to {variable}",
         )
+        if found is None:
+            raise refusal
+
+        def append(module: cst.Module) -> cst.Module:
+            line = cst.ensure_type(module.body[0], cst.SimpleStatementLine)
+            value = _assigned(line)
+            longer = value and _lengthen(module, line, value, element)
+            if not longer:
+                raise refusal
+            return module.with_changes(body=[longer])
+
+        return rewrite(source, path, found.node, append)
 
     return apply
 
@@ -72,25 +73,23 @@ def _replace(
     return cst.ensure_type(line.deep_replace(old, new), cst.SimpleStatementLine)
 
 
-def _assigned(
-    line: cst.SimpleStatementLine, variable: str
-) -> cst.BaseExpression | None:
-    name = m.Name(variable)
-    if len(line.body) != 1:
+def _assigned(line: cst.SimpleStatementLine) -> cst.BaseExpression | None:
+    """Return what a line assigns; nothing if it holds other statements too."""
+    only = line.body[0] if len(line.body) == 1 else None
+    if isinstance(only, cst.Assign) and len(only.targets) > 1:
         return None
-    statement = line.body[0]
-    if m.matches(statement, m.Assign(targets=[m.AssignTarget(target=name)])):
-        return cst.ensure_type(statement, cst.Assign).value
-    if m.matches(statement, m.AnnAssign(target=name)):
-        return cst.ensure_type(statement, cst.AnnAssign).value
-    return None
+    return only.value if isinstance(only, (cst.Assign, cst.AnnAssign)) else None
 
 
 def _literal(value: cst.BaseExpression | None) -> Literal | None:
-    if isinstance(value, cst.Call):
-        wraps = m.Name(m.MatchIfTrue(lambda name: name in COLLECTIONS))
-        if m.matches(value, m.Call(func=wraps, args=[m.Arg(keyword=None, star="")])):
-            return _literal(value.args[0].value)
+    if (
+        isinstance(value, cst.Call)
+        and isinstance(value.func, cst.Name)
+        and value.func.value in COLLECTIONS
+        and len(value.args) == 1
+        and not value.args[0].star
+    ):
+        return _literal(value.args[0].value)
     if isinstance(value, cst.Tuple):
         return value if value.lpar else None
     return value if isinstance(value, (cst.Set, cst.List)) else None

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
 import libcst as cst
 
-from rlinf_scaffold.codemods.source import Edit, statement
+from rlinf_scaffold.codemods.source import Edit, rewrite, statement
 from rlinf_scaffold.errors import AnchorNotFoundError
+from rlinf_scaffold.syntax import find_function, parse
 
-Like = Callable[[cst.BaseStatement], bool]
+Like = Callable[[ast.stmt], bool]
 
 
 def insert_after_last(
@@ -36,12 +38,17 @@ def insert_after_last(
         AnchorNotFoundError: no statement, there, is of its like.
     """
 
-    def apply(module: cst.Module) -> cst.Module:
-        new = statement(module, text, blank_lines)
-        body = _insert(module.body, like, new, above)
-        if body is None:
+    def apply(source: str) -> str:
+        body = parse(source, path).body
+        place = _last(body, like, above)
+        if place is None:
             raise AnchorNotFoundError(path, anchor, f"add there:\n{text}")
-        return module.with_changes(body=body)
+
+        def append(module: cst.Module) -> cst.Module:
+            new = statement(module, text, blank_lines)
+            return module.with_changes(body=[*module.body, new])
+
+        return rewrite(source, path, body[place], append)
 
     return apply
 
@@ -62,39 +69,43 @@ def insert_in_function(
         AnchorNotFoundError: no such function, or no statement of its like in it.
     """
 
-    def apply(module: cst.Module) -> cst.Module:
-        new = statement(module, text, blank_lines)
-        for index, node in reversed(list(enumerate(module.body))):
-            if not (isinstance(node, cst.FunctionDef) and node.name.value == function):
-                continue
-            block = node.body
-            body = (
-                _insert(block.body, like, new, above)
-                if isinstance(block, cst.IndentedBlock)
-                else None
+    def apply(source: str) -> str:
+        node = find_function(parse(source, path).body, function)
+        place = _last(node.body, like, above) if node else None
+        if node is None or place is None or node.body[0].lineno == node.lineno:
+            raise AnchorNotFoundError(
+                path, f"{anchor} in {function}()", f"add to {function}():\n{text}"
             )
-            if body is None:
-                break
-            changed = node.with_changes(body=block.with_changes(body=body))
-            return module.with_changes(
-                body=[*module.body[:index], changed, *module.body[index + 1 :]]
-            )
-        raise AnchorNotFoundError(
-            path, f"{anchor} in {function}()", f"add to {function}():\n{text}"
-        )
+
+        def insert(module: cst.Module) -> cst.Module:
+            outer = cst.ensure_type(module.body[0], cst.FunctionDef)
+            new = statement(module, text, blank_lines)
+            line = _line_of(outer.body.body, place) + 1
+            body = [*outer.body.body[:line], new, *outer.body.body[line:]]
+            block = outer.body.with_changes(body=body)
+            return module.with_changes(body=[outer.with_changes(body=block)])
+
+        return rewrite(source, path, node, insert)
 
     return apply
 
 
-def _insert(
-    body: Sequence[cst.BaseStatement],
-    like: Like,
-    new: cst.BaseStatement,
-    above: Like | None,
-) -> list[cst.BaseStatement] | None:
+def _last(body: Sequence[ast.stmt], like: Like, above: Like | None) -> int | None:
+    """Return the index of the last statement of its like, above the last of another."""
     ends = [index for index, node in enumerate(body) if above and above(node)]
     reach = body[: ends[-1]] if ends else body
-    matching = [index for index, node in enumerate(reach) if like(node)]
-    if not matching:
-        return None
-    return [*body[: matching[-1] + 1], new, *body[matching[-1] + 1 :]]
+    return next(
+        (index for index, node in reversed(list(enumerate(reach))) if like(node)), None
+    )
+
+
+def _line_of(
+    body: Sequence[cst.BaseStatement | cst.BaseSmallStatement], statement: int
+) -> int:
+    """Return which line of a block a statement stands in: one may hold several."""
+    count = 0
+    for line, node in enumerate(body):
+        count += len(node.body) if isinstance(node, cst.SimpleStatementLine) else 1
+        if statement < count:
+            return line
+    raise IndexError(statement)

@@ -15,6 +15,7 @@ from rlinf_scaffold.inserters.yaml_document import (
     Entry,
     Keys,
     Path,
+    Place,
     Value,
     leaves,
     members,
@@ -63,23 +64,45 @@ def set_value(text: str, keys: Keys, value: Value, *, path: Path) -> str:
         SourceSyntaxError: the text is not one YAML document.
         AnchorNotFoundError: there is no such place, or a block stands there.
     """
+    return set_values(text, {keys: value}, path=path)
+
+
+def set_values(text: str, values: Mapping[Keys, Value], *, path: Path) -> str:
+    """Write values over those that stand at their places, parsing once for all.
+
+    Raises:
+        SourceSyntaxError: the text is not one YAML document.
+        AnchorNotFoundError: a place is not there, or a block stands there.
+    """
     document = parse(text, path)
-    refusal = _refusal(path, keys, f"set {_dotted(keys)} to {_spell(value)}")
-    chain = document.chain(keys)
-    if len(chain) != len(keys):
-        raise refusal
-    if leaves(read_value(text, keys, path=path)) == leaves(value):
-        return text
-    place = chain[-1].place
-    if place.style in {"mapping", "sequence"}:
-        raise refusal
+    edits = " and ".join(f"set {_dotted(k)} to {_spell(v)}" for k, v in values.items())
+    refusal = _refusal(path, next(iter(values), ()), edits)
+    splices: list[tuple[int, int, str]] = []
+    expected = leaves(document.data)
+    for keys, value in values.items():
+        chain = document.chain(keys)
+        if len(chain) != len(keys):
+            raise _refusal(path, keys, edits)
+        if leaves(read_value(text, keys, path=path)) == leaves(value):
+            continue
+        place = chain[-1].place
+        if place.style in {"mapping", "sequence"}:
+            raise _refusal(path, keys, edits)
+        splices.append((place.start, place.end, _written(text, place, value)))
+        expected = _without(expected, keys) | leaves(value, keys)
+    after = text
+    for start, end, new in sorted(splices, reverse=True):
+        after = f"{after[:start]}{new}{after[end:]}"
+    return _checked(document, after, expected, refusal) if splices else text
+
+
+def _written(text: str, place: Place, value: Value) -> str:
+    """Return a value as it is written over the one at a place."""
     old = text[place.start : place.end]
     new = _spell(value, place.style)
     if isinstance(value, bool) and old in {"true", "false"}:
         new = new.lower()
-    after = f"{text[: place.start]}{'' if old else ' '}{new}{text[place.end :]}"
-    expected = _without(document, keys) | leaves(value, keys)
-    return _checked(document, after, expected, refusal)
+    return new if old else f" {new}"
 
 
 def add_key(text: str, keys: Keys, value: Value, *, path: Path) -> str:
@@ -111,7 +134,7 @@ def add_key(text: str, keys: Keys, value: Value, *, path: Path) -> str:
     else:
         raise refusal
     added = (" " * column + line for line in _block(str(keys[depth]), value))
-    expected = _without(document, keys) | leaves(value, keys[: depth + 1])
+    expected = _without(leaves(document.data), keys) | leaves(value, keys[: depth + 1])
     return _checked(document, _insert_lines(text, row, added), expected, refusal)
 
 
@@ -133,7 +156,7 @@ def remove_key(text: str, keys: Keys, *, path: Path) -> str:
     if parent.style != "mapping" or alone or _margin(text, chain[-1].start).strip():
         raise refusal
     after = _remove_lines(text, chain[-1])
-    return _checked(document, after, _without(document, keys), refusal)
+    return _checked(document, after, _without(leaves(document.data), keys), refusal)
 
 
 def drop_comment(text: str, keys: Keys, *, path: Path) -> str:
@@ -200,11 +223,11 @@ def _checked(
     return after
 
 
-def _without(document: Document, keys: Keys) -> dict[Keys, str]:
-    """Return the document's leaves but for those at, below or instead of a place."""
+def _without(held: Mapping[Keys, str], keys: Keys) -> dict[Keys, str]:
+    """Return the leaves but for those at, below or instead of a place."""
     return {
         at: leaf
-        for at, leaf in leaves(document.data).items()
+        for at, leaf in held.items()
         if at[: len(keys)] != keys and at != keys[: len(at)]
     }
 

@@ -11,9 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import TypeGuard
 
-import libcst as cst
-import libcst.matchers as m
-
 from rlinf_scaffold.checkout import Tree
 from rlinf_scaffold.codemods.collections import append_element
 from rlinf_scaffold.codemods.source import Edit, edit
@@ -40,21 +37,6 @@ _REGISTRAR = "_register_builtin_models"
 _BUILDER = ("model_type", "model_builder")
 _OPTIONS = ("category", "force")
 _IMPORTS = ("DictConfig", "SupportedModel")
-_MEMBER = m.Attribute(value=m.Name("SupportedModel"))
-_REGISTER = m.Call(func=m.Attribute(m.Name("SupportedModel"), m.Name("register")))
-_REGISTRATION = m.SimpleStatementLine(
-    body=[
-        m.Assign(targets=[m.AssignTarget(_MEMBER)], value=_REGISTER)
-        | m.AnnAssign(target=_MEMBER, value=_REGISTER)
-    ]
-)
-_CALL = m.SimpleStatementLine(body=[m.Expr(m.Call(func=m.Name("register_model")))])
-_EMBODIED = m.SimpleStatementLine(
-    body=[
-        m.Assign(targets=[m.AssignTarget(m.Name(_SET))])
-        | m.AnnAssign(target=m.Name(_SET))
-    ]
-)
 
 
 def _detect(tree: Tree) -> tuple[Check, ...]:
@@ -179,10 +161,10 @@ def _register(source: str, spec: ModelSpec) -> str:
         edits.append(
             insert_after_last(
                 CONFIG,
-                lambda node: m.matches(node, _REGISTRATION),
+                _is_registration,
                 text,
                 anchor=f"SupportedModel registration above {_SET}",
-                above=lambda node: m.matches(node, _EMBODIED),
+                above=lambda node: find_assignment([node], _SET) is not None,
             )
         )
     else:
@@ -232,7 +214,7 @@ def _load(source: str, spec: ModelSpec, base: Base) -> str:
     edits: list[Edit] = []
     built = find_function(body, name)
     if built is None:
-        edits.append(_insert_builder(builder, spec.member))
+        edits.append(_insert_builder(builder, member))
     elif not is_same_code(built, builder):
         raise WiringChangedError(LOADER, built.lineno, f"{name}()", f"\n{builder}")
     called = _find_call(body, {member, repr(spec.name)})
@@ -259,30 +241,25 @@ def _insert_builder(text: str, member: str) -> Edit:
     return insert_in_function(
         LOADER,
         _REGISTRAR,
-        lambda node: isinstance(node, cst.FunctionDef),
+        lambda node: isinstance(node, ast.FunctionDef),
         text,
         anchor="nested builder",
         blank_lines=1,
-        above=lambda node: m.matches(node, _own_call(member)),
+        above=lambda node: _find_call([node], {member}) is not None,
     )
 
 
 def _insert_call(text: str, builder: str) -> Edit:
-    place = _CALL | m.FunctionDef(name=m.Name(builder))
     return insert_in_function(
         LOADER,
         _REGISTRAR,
-        lambda node: m.matches(node, place),
+        lambda node: (
+            find_function([node], builder) is not None
+            or (isinstance(node, ast.Expr) and _calls(node.value, "register_model"))
+        ),
         text,
         anchor="register_model() call",
     )
-
-
-def _own_call(member: str) -> m.SimpleStatementLine:
-    owner = m.Attribute(m.Name("SupportedModel"), m.Name(member))
-    first = m.Arg(m.Attribute(owner, m.Name("value")))
-    call = m.Call(m.Name("register_model"), args=[first, m.ZeroOrMore()])
-    return m.SimpleStatementLine(body=[m.Expr(call)])
 
 
 def _modules(spec: ModelSpec) -> Mapping[str, PurePosixPath]:

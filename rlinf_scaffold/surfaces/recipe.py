@@ -60,16 +60,19 @@ class _Draft:
             value = members(value).get(key)
         return value
 
-    def set(self, keys: Keys, value: Value) -> _Draft:
-        """Write over a value; nothing happens where there is none."""
-        if not yaml.has_key(self.text, keys, path=self.path):
-            return self
-        return self._with(yaml.set_value(self.text, keys, value, path=self.path))
+    def set(self, values: Mapping[Keys, Value]) -> _Draft:
+        """Write over values; nothing happens where there is none."""
+        there = {
+            keys: value
+            for keys, value in values.items()
+            if yaml.has_key(self.text, keys, path=self.path)
+        }
+        return self._with(yaml.set_values(self.text, there, path=self.path))
 
     def put(self, keys: Keys, value: Value) -> _Draft:
         """Write a value, over the one that is there or as a new key."""
         if yaml.has_key(self.text, keys, path=self.path):
-            return self.set(keys, value)
+            return self.set({keys: value})
         return self._with(yaml.add_key(self.text, keys, value, path=self.path))
 
     def remove(self, keys: Keys) -> _Draft:
@@ -195,25 +198,25 @@ def _derive(tree: Tree, source: PurePosixPath, job: Job) -> str:
             render(_TEMPLATE, {"spec": job.spec, "base": job.base}), (), path=_TEMPLATE
         )
     )
-    draft, old_model = _mounted(draft, job.spec)
+    mount, old_model = _find_mount(draft)
     old_values = _defaults(tree, source.with_name("model") / f"{old_model}.yaml")
-    for side in ("actor", "rollout"):
-        draft = _with_model_keys(draft, side, values)
+    draft = _with_model_keys(draft, values)
+    draft = draft.set(
+        {mount: f"model/{job.spec.name}@actor.model", **_names(draft, job.spec)}
+    ).edit_comments(_MODEL_IN_COMMENT, f"model/{job.spec.name}")
     draft = _with_carried_keys(draft, old_values, values)
-    draft = _with_names(draft, job.spec)
     draft = _with_sampling(draft, job.spec)
     draft = _with_wrap_policy(draft, job.base.layer_classes)
     draft = _with_algorithm(draft, job.spec)
     return _with_steps(draft, tree, job.spec.action_chunks).text
 
 
-def _mounted(draft: _Draft, spec: ModelSpec) -> tuple[_Draft, str]:
-    """Return the recipe with the new model mounted, and the old model's name."""
+def _find_mount(draft: _Draft) -> tuple[Keys, str]:
+    """Return where the recipe mounts a model, and the model's name."""
     for index, default in members(draft.get("defaults")).items():
         mount = _MOUNT.fullmatch(default) if isinstance(default, str) else None
         if mount:
-            new = f"model/{spec.name}@actor.model"
-            return draft.set(("defaults", index), new), mount[1]
+            return ("defaults", index), mount[1]
     raise AnchorNotFoundError(
         draft.path,
         "model/<x>@actor.model among its defaults",
@@ -226,19 +229,23 @@ def _defaults(tree: Tree, path: PurePosixPath) -> Mapping[str | int, Value]:
     return members(yaml.read_value(tree.read(path) or "", (), path=path))
 
 
-def _with_model_keys(
-    draft: _Draft, side: str, values: Mapping[str | int, Value]
-) -> _Draft:
+def _with_model_keys(draft: _Draft, values: Mapping[str | int, Value]) -> _Draft:
     """Return the recipe with the new model's values, and no key that it lacks."""
-    used = _references(draft) if side == "actor" else set()
-    for key, old in members(draft.get(side, "model")).items():
-        keys = (side, "model", key)
-        if key == "policy_setup" or key in used - values.keys():
-            continue
-        if key not in values or members(old):
-            draft = draft.remove(keys)
-        elif old != values[key] and not str(old).startswith("${actor.model."):
-            draft = draft.set(keys, values[key]).drop_comment(keys)
+    used = _references(draft)
+    new: dict[Keys, Value] = {}
+    for side in ("actor", "rollout"):
+        for key, old in members(draft.get(side, "model")).items():
+            if key == "policy_setup" or (
+                side == "actor" and key in used - values.keys()
+            ):
+                continue
+            if key not in values or members(old):
+                draft = draft.remove((side, "model", key))
+            elif old != values[key] and not str(old).startswith("${actor.model."):
+                new[side, "model", key] = values[key]
+    draft = draft.set(new)
+    for keys in new:
+        draft = draft.drop_comment(keys)
     return draft
 
 
@@ -266,20 +273,22 @@ def _with_carried_keys(
     return draft
 
 
-def _with_names(draft: _Draft, spec: ModelSpec) -> _Draft:
-    """Return the recipe with the new names where it says the old ones."""
-    stem = recipe_path(draft.path, spec).stem
-    draft = draft.set(("runner", "logger", "experiment_name"), stem)
-    draft = draft.set(("actor", "tokenizer", "tokenizer_model"), CHECKPOINT)
-    trust = ("actor", "tokenizer", "trust_remote_code")
-    draft = draft.set(trust, spec.trust_remote_code)
-    return draft.edit_comments(_MODEL_IN_COMMENT, f"model/{spec.name}")
+def _names(draft: _Draft, spec: ModelSpec) -> Mapping[Keys, Value]:
+    """Return the new names and paths, by where the recipe says the old ones."""
+    tokenizer = ("actor", "tokenizer", "tokenizer_model")
+    names: dict[Keys, Value] = {
+        ("runner", "logger", "experiment_name"): recipe_path(draft.path, spec).stem,
+        ("actor", "tokenizer", "trust_remote_code"): spec.trust_remote_code,
+    }
+    if not str(draft.get(*tokenizer)).startswith("${"):
+        names[tokenizer] = CHECKPOINT
+    return names
 
 
 def _with_sampling(draft: _Draft, spec: ModelSpec) -> _Draft:
     """Return the recipe with one new token per number of every action step."""
-    for switch in ("enable_torch_compile", "enable_cuda_graph"):
-        draft = draft.set(("rollout", switch), False)
+    switches = ("enable_torch_compile", "enable_cuda_graph")
+    draft = draft.set({("rollout", switch): False for switch in switches})
     tokens = spec.action_tokens
     if draft.get("rollout", "sampling_params"):
         return draft.put(("rollout", "sampling_params", "max_new_tokens"), tokens)
@@ -303,7 +312,7 @@ def _with_algorithm(draft: _Draft, spec: ModelSpec) -> _Draft:
     """Return the recipe with rewards per chunk where the critic's values are."""
     if spec.action_chunks == 1 or draft.get("algorithm", "adv_type") != "gae":
         return draft
-    return draft.set(("algorithm", "reward_type"), "chunk_level")
+    return draft.set({("algorithm", "reward_type"): "chunk_level"})
 
 
 def _with_steps(draft: _Draft, tree: Tree, chunks: int) -> _Draft:
