@@ -51,7 +51,7 @@ def rewrite(
         change: takes and returns a module of these lines alone.
 
     Raises:
-        SourceSyntaxError: the lines hold a byte that the tree would lose.
+        SourceSyntaxError: the lines cannot be read alone, or would lose a byte.
     """
     lines = _LINE.findall(text)
     starts = [node.lineno]
@@ -60,7 +60,10 @@ def rewrite(
     first = min(starts) - 1
     last = node.end_lineno or node.lineno
     window = "".join(lines[first:last])
-    module = cst.parse_module(window).with_changes(default_newline=_newline(text))
+    try:
+        module = cst.parse_module(window).with_changes(default_newline=_newline(text))
+    except cst.ParserSyntaxError as error:
+        raise SourceSyntaxError(path, first + error.raw_line, error.message) from error
     styled = module.with_changes(default_indent=_indent(text, path))
     if styled.code == window:  # else the statement has an indentation of its own
         module = styled

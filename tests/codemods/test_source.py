@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from rlinf_scaffold.codemods.source import Edit, edit, rewrite, statement
 from rlinf_scaffold.errors import SourceSyntaxError
 from rlinf_scaffold.syntax import parse
-from rlinf_scaffold.syntax import parse
 
 PATH = PurePosixPath("rlinf/config.py")
 FUNCTION = "def f():\n    g(\n        1,\n    )\n"
@@ -31,7 +30,7 @@ KEPT = {
     "semicolons": "a = 1; b = 2;\n",
     "comments at every depth": "if a:\n    b\n    # c\n  # d\n# e\n",
     "decorators": "@a\n@b(\n    c\n)\nclass C:\n    d = 1\n\n\n@a\ndef f(): e\n",
-    "a string over lines": "a = '''b\n  c'''; d\ne\n",
+    "a string over lines": "a = '''b\n  c'''\nd\n",
     "form feeds between statements": "a = 1\n\x0c\nb = 2\n",
 }
 LOST = {
@@ -91,6 +90,11 @@ def test_refuses_what_the_tree_would_lose(source: str, line: int) -> None:
 def test_refuses_what_does_not_parse(source: str) -> None:
     with pytest.raises(SourceSyntaxError, match=r"^rlinf/config\.py:\d+: cannot be"):
         touch(source)
+
+
+def test_refuses_a_statement_on_a_line_that_another_began() -> None:
+    with pytest.raises(SourceSyntaxError, match=r"^rlinf/config\.py:2: cannot be"):
+        touch("a = '''b\n  c'''; d\n")
 
 
 def test_edits_apply_in_order() -> None:
