@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from rlinf_scaffold.errors import (
     AnchorNotFoundError,
@@ -67,8 +67,20 @@ def set_value(text: str, keys: Keys, value: Value, *, path: Path) -> str:
     return set_values(text, {keys: value}, path=path)
 
 
-def set_values(text: str, values: Mapping[Keys, Value], *, path: Path) -> str:
+def set_values(
+    text: str,
+    values: Mapping[Keys, Value],
+    *,
+    path: Path,
+    uncommented: Collection[Keys] = (),
+) -> str:
     """Write values over those that stand at their places, parsing once for all.
+
+    Args:
+        text: the document.
+        values: what to write, by place.
+        path: named in errors.
+        uncommented: places of these that lose the comment behind them.
 
     Raises:
         SourceSyntaxError: the text is not one YAML document.
@@ -88,7 +100,9 @@ def set_values(text: str, values: Mapping[Keys, Value], *, path: Path) -> str:
         place = chain[-1].place
         if place.style in {"mapping", "sequence"}:
             raise _refusal(path, keys, edits)
-        splices.append((place.start, place.end, _written(text, place, value)))
+        comment = _TRAILING_COMMENT.match(text, place.end)
+        end = comment.end() if comment and keys in uncommented else place.end
+        splices.append((place.start, end, _written(text, place, value)))
         expected = _without(expected, keys) | leaves(value, keys)
     after = text
     for start, end, new in sorted(splices, reverse=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -60,14 +60,18 @@ class _Draft:
             value = members(value).get(key)
         return value
 
-    def set(self, values: Mapping[Keys, Value]) -> _Draft:
+    def set(
+        self, values: Mapping[Keys, Value], uncommented: Collection[Keys] = ()
+    ) -> _Draft:
         """Write over values; nothing happens where there is none."""
         there = {
             keys: value
             for keys, value in values.items()
             if yaml.has_key(self.text, keys, path=self.path)
         }
-        return self._with(yaml.set_values(self.text, there, path=self.path))
+        return self._with(
+            yaml.set_values(self.text, there, path=self.path, uncommented=uncommented)
+        )
 
     def put(self, keys: Keys, value: Value) -> _Draft:
         """Write a value, over the one that is there or as a new key."""
@@ -200,10 +204,11 @@ def _derive(tree: Tree, source: PurePosixPath, job: Job) -> str:
     )
     mount, old_model = _find_mount(draft)
     old_values = _defaults(tree, source.with_name("model") / f"{old_model}.yaml")
-    draft = _with_model_keys(draft, values)
-    draft = draft.set(
-        {mount: f"model/{job.spec.name}@actor.model", **_names(draft, job.spec)}
-    ).edit_comments(_MODEL_IN_COMMENT, f"model/{job.spec.name}")
+    draft, new = _with_model_keys(draft, values)
+    names = {mount: f"model/{job.spec.name}@actor.model", **_names(draft, job.spec)}
+    draft = draft.set({**names, **new}, uncommented=new).edit_comments(
+        _MODEL_IN_COMMENT, f"model/{job.spec.name}"
+    )
     draft = _with_carried_keys(draft, old_values, values)
     draft = _with_sampling(draft, job.spec)
     draft = _with_wrap_policy(draft, job.base.layer_classes)
@@ -229,8 +234,10 @@ def _defaults(tree: Tree, path: PurePosixPath) -> Mapping[str | int, Value]:
     return members(yaml.read_value(tree.read(path) or "", (), path=path))
 
 
-def _with_model_keys(draft: _Draft, values: Mapping[str | int, Value]) -> _Draft:
-    """Return the recipe with the new model's values, and no key that it lacks."""
+def _with_model_keys(
+    draft: _Draft, values: Mapping[str | int, Value]
+) -> tuple[_Draft, Mapping[Keys, Value]]:
+    """Return the recipe without keys the new model lacks, and its values to write."""
     used = _references(draft)
     new: dict[Keys, Value] = {}
     for side in ("actor", "rollout"):
@@ -243,10 +250,7 @@ def _with_model_keys(draft: _Draft, values: Mapping[str | int, Value]) -> _Draft
                 draft = draft.remove((side, "model", key))
             elif old != values[key] and not str(old).startswith("${actor.model."):
                 new[side, "model", key] = values[key]
-    draft = draft.set(new)
-    for keys in new:
-        draft = draft.drop_comment(keys)
-    return draft
+    return draft, new
 
 
 def _references(draft: _Draft) -> set[str]:
