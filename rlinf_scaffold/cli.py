@@ -455,5 +455,5 @@ def _errors(as_json: bool) -> Iterator[None]:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(error.exit_code) from error
     except (KeyboardInterrupt, typer.Abort):
-        typer.echo("interrupted; the checkout is as it was, or complete", err=True)
+        typer.echo("\ninterrupted; the checkout is as it was, or complete", err=True)
         raise typer.Exit(130) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +35,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["fit"] = fit
-    environment.filters["in_import_order"] = in_import_order
+    environment.globals["from_imports"] = from_imports
     return environment
 
 
@@ -63,11 +63,29 @@ def fit(head: str, arguments: Sequence[str], tail: str = "", *, indent: int = 0)
     return f"{head}(\n{lines}{margin}){tail}"
 
 
-def in_import_order(names: Sequence[str]) -> list[str]:
-    """Return class names in the order that ruff's isort rules give them."""
+def from_imports(imports: Iterable[tuple[str, str]]) -> str:
+    """Return from-imports as ruff sorts and breaks them, RLinf's own in a block below.
 
-    def natural(name: str) -> list[tuple[int, str]]:
-        parts = re.findall(r"\d+|\D+", name.casefold())
-        return [(int(p), "") if p.isdigit() else (-1, p) for p in parts]
+    Args:
+        imports: a module and a name of it each, in any order.
+    """
+    modules: dict[str, list[str]] = {}
+    for module, name in imports:
+        modules.setdefault(module, []).append(name)
+    blocks: tuple[list[str], list[str]] = [], []
+    for module in sorted(modules, key=_natural):
+        names = sorted({*modules[module]}, key=_natural)
+        line = f"from {module} import {', '.join(names)}"
+        if len(line) > LINE_LENGTH:
+            rows = "".join(f"    {name},\n" for name in names)
+            line = f"from {module} import (\n{rows})"
+        blocks[module.partition(".")[0] == "rlinf"].append(line)
+    return "\n\n".join("\n".join(block) for block in blocks if block)
 
-    return sorted(names, key=natural)
+
+def _natural(name: str) -> list[tuple[int, int]]:
+    """Return a key that sorts runs of digits as numbers, in either case."""
+    return [
+        (ord("0"), int(part)) if part.isdecimal() else (ord(part), 0)
+        for part in re.findall(r"[0-9]+|\D", name.casefold())
+    ]
