@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from rlinf_scaffold.cli import app
+import gc
+
+# Syntax trees are all that a run allocates, and it keeps them to its end: looking for
+# garbage among them would cost a tenth of the time and find none.
+gc.disable()
+
+from rlinf_scaffold.cli import app  # noqa: E402
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 import libcst as cst
 
-from rlinf_scaffold.codemods.source import Edit, rewrite, statement
+from rlinf_scaffold.codemods.source import Edit, open_window, statement
 from rlinf_scaffold.errors import AnchorNotFoundError
 from rlinf_scaffold.syntax import find_function, parse
 
@@ -37,15 +37,12 @@ def add_branch(path: PurePosixPath, function: str, chain: int, text: str) -> Edi
                 f"add this branch to {function}():\n{text}",
             )
 
-        def extend(module: cst.Module) -> cst.Module:
-            branch = cst.ensure_type(statement(module, text), cst.If)
-            outer = cst.ensure_type(module.body[0], cst.FunctionDef)
-            found = [line for line in outer.body.body if isinstance(line, cst.If)]
-            longer = _extend(found[chain], branch)
-            changed = module.deep_replace(found[chain], longer)
-            return cst.ensure_type(changed, cst.Module)
-
-        return rewrite(source, path, node, extend)
+        window = open_window(source, path, node)
+        branch = cst.ensure_type(statement(window.module, text), cst.If)
+        outer = cst.ensure_type(window.lines[0], cst.FunctionDef)
+        found = [line for line in outer.body.body if isinstance(line, cst.If)]
+        changed = outer.deep_replace(found[chain], _extend(found[chain], branch))
+        return window.with_lines([cst.ensure_type(changed, cst.FunctionDef)])
 
     return apply
 

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 import libcst as cst
 
-from rlinf_scaffold.codemods.source import Edit, rewrite
+from rlinf_scaffold.codemods.source import Edit, open_window
 from rlinf_scaffold.errors import AnchorNotFoundError
 from rlinf_scaffold.syntax import COLLECTIONS, find_assignment, parse
 
@@ -35,15 +35,13 @@ def append_element(path: PurePosixPath, variable: str, element: str) -> Edit:
         if found is None:
             raise refusal
 
-        def append(module: cst.Module) -> cst.Module:
-            line = cst.ensure_type(module.body[0], cst.SimpleStatementLine)
-            value = _assigned(line)
-            longer = value and _lengthen(module, line, value, element)
-            if not longer:
-                raise refusal
-            return module.with_changes(body=[longer])
-
-        return rewrite(source, path, found.node, append)
+        window = open_window(source, path, found.node)
+        line = cst.ensure_type(window.lines[0], cst.SimpleStatementLine)
+        value = _assigned(line)
+        longer = value and _lengthen(window.module, line, value, element)
+        if not longer:
+            raise refusal
+        return window.with_lines([longer])
 
     return apply
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 import libcst as cst
@@ -36,19 +37,45 @@ def edit(source: str, path: PurePosixPath, *edits: Edit) -> str:
     return from_parsable(text, source)
 
 
-def rewrite(
-    text: str,
-    path: PurePosixPath,
-    node: ast.stmt,
-    change: Callable[[cst.Module], cst.Module],
-) -> str:
-    """Return the text with the lines of one top-level statement changed.
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The lines of one statement as a concrete syntax tree, and what surrounds them.
 
-    Args:
-        text: a whole module.
-        path: named in the error.
-        node: the statement, of the text's own syntax tree.
-        change: takes and returns a module of these lines alone.
+    Attributes:
+        module: the lines alone, in a block of their own if they are indented.
+        before: the text above them.
+        block: the line that opens their block, which is not in the text.
+        after: the text below them.
+    """
+
+    module: cst.Module
+    before: str
+    block: str
+    after: str
+
+    @property
+    def lines(self) -> Sequence[cst.BaseStatement]:
+        """The lines, of which the first is the statement's unless it shares one."""
+        if not self.block:
+            return self.module.body
+        return cst.ensure_type(self._opening.body, cst.IndentedBlock).body
+
+    @property
+    def _opening(self) -> cst.If:
+        return cst.ensure_type(self.module.body[0], cst.If)
+
+    def with_lines(self, lines: Sequence[cst.BaseStatement]) -> str:
+        """Return the whole text with these lines in their place."""
+        body = lines
+        if self.block:
+            block = self._opening.body.with_changes(body=lines)
+            body = [self._opening.with_changes(body=block)]
+        code = self.module.with_changes(body=body).code.removeprefix(self.block)
+        return self.before + code + self.after
+
+
+def open_window(text: str, path: PurePosixPath, node: ast.stmt) -> Window:
+    """Return the lines of a statement, at any depth, of the text's own syntax tree.
 
     Raises:
         SourceSyntaxError: the lines cannot be read alone, or would lose a byte.
@@ -57,20 +84,21 @@ def rewrite(
     starts = [node.lineno]
     if isinstance(node, DEFINITIONS):
         starts += [decorator.lineno for decorator in node.decorator_list]
-    first = min(starts) - 1
-    last = node.end_lineno or node.lineno
-    window = "".join(lines[first:last])
+    first, last = min(starts) - 1, node.end_lineno or node.lineno
+    block = f"if _:{_newline(text)}" if lines[first][:1] in (" ", "\t") else ""
+    code = block + "".join(lines[first:last])
     try:
-        module = cst.parse_module(window).with_changes(default_newline=_newline(text))
+        module = cst.parse_module(code).with_changes(default_newline=_newline(text))
     except cst.ParserSyntaxError as error:
-        raise SourceSyntaxError(path, first + error.raw_line, error.message) from error
+        raise SourceSyntaxError(path, first + 1, error.message) from error
     styled = module.with_changes(default_indent=_indent(text, path))
-    if styled.code == window:  # else the statement has an indentation of its own
+    if styled.code == code:  # else the statement has an indentation of its own
         module = styled
-    if module.code != window:
+    if module.code != code:
         reason = "a form feed or lone carriage return there would be lost"
         raise SourceSyntaxError(path, first + 1, reason)
-    return "".join([*lines[:first], change(module).code, *lines[last:]])
+    before, after = "".join(lines[:first]), "".join(lines[last:])
+    return Window(module, before, block, after)
 
 
 def _newline(text: str) -> str:

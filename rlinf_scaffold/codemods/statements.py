@@ -6,9 +6,7 @@ import ast
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
-import libcst as cst
-
-from rlinf_scaffold.codemods.source import Edit, rewrite, statement
+from rlinf_scaffold.codemods.source import Edit, open_window, statement
 from rlinf_scaffold.errors import AnchorNotFoundError
 from rlinf_scaffold.syntax import find_function, parse
 
@@ -44,11 +42,7 @@ def insert_after_last(
         if place is None:
             raise AnchorNotFoundError(path, anchor, f"add there:\n{text}")
 
-        def append(module: cst.Module) -> cst.Module:
-            new = statement(module, text, blank_lines)
-            return module.with_changes(body=[*module.body, new])
-
-        return rewrite(source, path, body[place], append)
+        return _insert_behind(source, path, body[place], text, blank_lines)
 
     return apply
 
@@ -77,17 +71,17 @@ def insert_in_function(
                 path, f"{anchor} in {function}()", f"add to {function}():\n{text}"
             )
 
-        def insert(module: cst.Module) -> cst.Module:
-            outer = cst.ensure_type(module.body[0], cst.FunctionDef)
-            new = statement(module, text, blank_lines)
-            line = _line_of(outer.body.body, place) + 1
-            body = [*outer.body.body[:line], new, *outer.body.body[line:]]
-            block = outer.body.with_changes(body=body)
-            return module.with_changes(body=[outer.with_changes(body=block)])
-
-        return rewrite(source, path, node, insert)
+        return _insert_behind(source, path, node.body[place], text, blank_lines)
 
     return apply
+
+
+def _insert_behind(
+    source: str, path: PurePosixPath, node: ast.stmt, text: str, blank_lines: int
+) -> str:
+    window = open_window(source, path, node)
+    new = statement(window.module, text, blank_lines)
+    return window.with_lines([*window.lines, new])
 
 
 def _last(body: Sequence[ast.stmt], like: Like, above: Like | None) -> int | None:
@@ -97,15 +91,3 @@ def _last(body: Sequence[ast.stmt], like: Like, above: Like | None) -> int | Non
     return next(
         (index for index, node in reversed(list(enumerate(reach))) if like(node)), None
     )
-
-
-def _line_of(
-    body: Sequence[cst.BaseStatement | cst.BaseSmallStatement], statement: int
-) -> int:
-    """Return which line of a block a statement stands in: one may hold several."""
-    count = 0
-    for line, node in enumerate(body):
-        count += len(node.body) if isinstance(node, cst.SimpleStatementLine) else 1
-        if statement < count:
-            return line
-    raise IndexError(statement)

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
+import ast
 import re
 from contextlib import suppress
 from pathlib import PurePosixPath
 
-import libcst as cst
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rlinf_scaffold.codemods.source import Edit, edit, rewrite, statement
+from rlinf_scaffold.codemods.source import Edit, edit, open_window, statement
 from rlinf_scaffold.errors import SourceSyntaxError
 from rlinf_scaffold.syntax import parse
 
@@ -46,29 +46,41 @@ BROKEN = {
 }
 
 
-def keep(module: cst.Module) -> cst.Module:
-    return module
-
-
 def touch(source: str) -> str:
-    """Rewrite each top-level statement as it is."""
+    """Open a window on each top-level statement, and close it as it is."""
 
-    def rewrite_each(text: str) -> str:
+    def close_each(text: str) -> str:
         for index, _ in enumerate(parse(text, PATH).body):
-            text = rewrite(text, PATH, parse(text, PATH).body[index], keep)
+            window = open_window(text, PATH, parse(text, PATH).body[index])
+            text = window.with_lines(window.lines)
         return text
 
-    return edit(source, PATH, rewrite_each)
+    return edit(source, PATH, close_each)
 
 
 def append(text: str, blank_lines: int = 0) -> Edit:
-    """Add a statement behind the first."""
+    """Return the edit that adds a statement behind a module's last one."""
 
-    def grow(module: cst.Module) -> cst.Module:
-        new = statement(module, text, blank_lines)
-        return module.with_changes(body=[*module.body, new])
+    def apply(source: str) -> str:
+        window = open_window(source, PATH, parse(source, PATH).body[-1])
+        new = statement(window.module, text, blank_lines)
+        return window.with_lines([*window.lines, new])
 
-    return lambda source: rewrite(source, PATH, parse(source, PATH).body[0], grow)
+    return apply
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("indent", ["    ", "  ", "\t"])
+def test_a_window_opens_inside_a_block(indent: str, newline: str) -> None:
+    source = newline.join(["def f():", f"{indent}a", f"{indent}# b", "c", ""])
+    function = parse(source, PATH).body[0]
+    assert isinstance(function, ast.FunctionDef)
+    window = open_window(source, PATH, function.body[0])
+    assert window.with_lines(window.lines) == source
+    new = statement(window.module, "if d:\n    e\n")
+    added = [f"{indent}a", f"{indent}if d:", f"{indent}{indent}e", f"{indent}# b"]
+    after = newline.join(["def f():", *added, "c", ""])
+    assert window.with_lines([*window.lines, new]) == after
 
 
 @pytest.mark.parametrize("source", KEPT.values(), ids=KEPT)
@@ -98,7 +110,7 @@ def test_refuses_a_statement_on_a_line_that_another_began() -> None:
 
 
 def test_edits_apply_in_order() -> None:
-    assert edit("a\n", PATH, append("b"), append("c")) == "a\nc\nb\n"
+    assert edit("a\n", PATH, append("b"), append("c")) == "a\nb\nc\n"
 
 
 def test_no_edit_needs_a_source_that_parses() -> None:
