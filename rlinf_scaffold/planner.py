@@ -16,7 +16,7 @@ from rlinf_scaffold.errors import (
 )
 from rlinf_scaffold.heads import find_head
 from rlinf_scaffold.layouts import POLICIES, Layout, detect_layout
-from rlinf_scaffold.manifest import Manifest, digest, read_manifest
+from rlinf_scaffold.manifest import Manifest, digest, manifest_path, read_manifest
 from rlinf_scaffold.spec import Base, ModelSpec
 from rlinf_scaffold.surfaces import Job, all_surfaces
 from rlinf_scaffold.surfaces.model_yaml import model_yaml_path
@@ -28,11 +28,15 @@ def resolve(tree: Tree, spec: ModelSpec, base: Base) -> Job:
     Raises:
         UnknownLayoutError: the checkout has no layout or contract that is known.
         SourceSyntaxError: a file that must be read does not parse.
+        NameTakenError: the name means something else here.
     """
+    layout = detect_layout(tree)
+    if tree.read(manifest_path(spec.name)) is None:
+        _refuse_taken_name(tree, layout, spec.name)
     return Job(
         spec=spec,
         base=base,
-        layout=detect_layout(tree),
+        layout=layout,
         contract=detect_contract(tree),
         head=find_head(spec.head),
     )
@@ -42,15 +46,12 @@ def plan(tree: Tree, job: Job) -> ChangeSet:
     """Return every change that wires the model; empty where all of it is in place.
 
     Raises:
-        NameTakenError: the name means something else here.
         AnswersChangedError: the model was scaffolded here from other answers.
         TargetExistsError: files to create are there with other content.
         AnchorNotFoundError, WiringChangedError: a file to patch was changed by hand.
     """
     recorded = read_manifest(tree, job.spec.name)
-    if recorded is None:
-        _refuse_taken_name(tree, job.layout, job.spec.name)
-    else:
+    if recorded is not None:
         _refuse_other_answers(recorded, job)
     overlay = Overlay(tree)
     owned: set[PurePosixPath] = set()

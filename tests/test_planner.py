@@ -1,0 +1,429 @@
+"""What a plan must be, over every layout, archetype and kind of base."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import json
+import os
+import random
+import sys
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+from trees import BASES, LLAMA, LONG_NAME, TREES, job_for, on_disk, plan_for, snapshot
+
+from rlinf_scaffold.apply import apply, undo
+from rlinf_scaffold.changes import ChangeSet, FileChange, Kind
+from rlinf_scaffold.checkout import Checkout, MemoryTree, Overlay, Tree
+from rlinf_scaffold.commands.golden import ARCHETYPES, Archetype
+from rlinf_scaffold.errors import (
+    AnswersChangedError,
+    InvalidAnswerError,
+    NameTakenError,
+    SourceSyntaxError,
+    TargetExistsError,
+    UnknownLayoutError,
+)
+from rlinf_scaffold.layouts import CONFIG, LOADER, POLICIES
+from rlinf_scaffold.manifest import manifest_path, read_manifest
+from rlinf_scaffold.planner import plan, resolve
+from rlinf_scaffold.processes import run
+from rlinf_scaffold.spec import Base, ModelSpec
+from rlinf_scaffold.surfaces import all_surfaces
+from rlinf_scaffold.surfaces.model_yaml import model_yaml_path
+from rlinf_scaffold.surfaces.smoke_test import smoke_test_path
+
+FOO = ModelSpec(name="foo")
+SPECS = {
+    **{archetype.name: archetype.spec for archetype in ARCHETYPES},
+    "critic of chunks": ModelSpec(name="ab1", action_chunks=5, lora=True),
+    "no critic": ModelSpec(name="xyz", value_head=False, precision="fp32"),
+    "all else": ModelSpec(
+        name=LONG_NAME,
+        unnorm_key="a.dataset-with_a+name",
+        trust_remote_code=True,
+        attn_implementation="sdpa",
+        action_bins=1024,
+    ),
+}
+
+
+def is_free(name: str) -> bool:
+    """Whether a name may be given to a model in every practice checkout."""
+    try:
+        ModelSpec(name=name)
+    except InvalidAnswerError:
+        return False
+    paths = [str(path) for tree in TREES.values() for path in tree.contents]
+    return not any(name in path for path in paths)
+
+
+NAMES = st.from_regex(r"[a-z][a-z0-9]{2,9}(_[a-z0-9]{1,8}){0,2}", fullmatch=True)
+DRAWN = st.builds(
+    ModelSpec,
+    name=NAMES.filter(is_free),
+    action_dim=st.integers(1, 32),
+    action_chunks=st.integers(1, 16),
+    action_bins=st.sampled_from([2, 256, 2048]),
+    unnorm_key=st.sampled_from(["", "bridge_orig", "x.y+z-1"]),
+    lora=st.booleans(),
+    value_head=st.booleans(),
+    precision=st.sampled_from(["bf16", "fp16", "fp32"]),
+    attn_implementation=st.sampled_from(["flash_attention_2", "sdpa", "eager"]),
+    trust_remote_code=st.booleans(),
+)
+layouts = pytest.mark.parametrize("layout", TREES)
+specs = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+bases = pytest.mark.parametrize("base", BASES.values(), ids=BASES)
+drawn = settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+def check_laws(tree: Tree, spec: ModelSpec) -> None:
+    """Check what holds for every plan and takes no disk."""
+    job = job_for(tree, spec)
+    changes = plan(tree, job)
+    after = Overlay(tree).write(changes)
+    assert not plan(after, job), "planning on the applied tree changes something"
+    assert not plan_for(after, spec), "the recipe is chosen anew"
+    assert plan(tree, job) == changes
+    for change in changes:
+        check_parses(change)
+        if change.kind is Kind.MODIFY:
+            check_mentions(change, spec)
+        else:
+            assert change.kind is Kind.CREATE
+            assert spec.name in str(change.path)
+
+
+def check_parses(change: FileChange) -> None:
+    text = change.after or ""
+    parsers = {
+        ".py": lambda: ast.parse(text, feature_version=(3, 10)),
+        ".json": lambda: json.loads(text),
+        ".yaml": lambda: YAML(typ="safe", pure=True).load(text),
+    }
+    assert parsers[change.path.suffix]()
+
+
+def check_mentions(change: FileChange, spec: ModelSpec) -> None:
+    """Check that every block of lines that is new in a file is about the model."""
+    before, after = (
+        (change.before or "").splitlines(),
+        (change.after or "").splitlines(),
+    )
+    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
+    for tag, first, last, start, end in matcher.get_opcodes():
+        if tag == "equal":
+            continue
+        block = "\n".join(after[start:end])
+        assert spec.name in block or spec.member in block, block
+        kept = [line.strip().rstrip("]}),") for line in before[first:last]]
+        assert all(line in block for line in kept), "a line went away"
+
+
+@layouts
+@specs
+def test_laws(layout: str, spec: ModelSpec) -> None:
+    check_laws(TREES[layout], spec)
+
+
+@layouts
+@drawn
+@given(spec=DRAWN)
+def test_laws_for_any_answers(layout: str, spec: ModelSpec) -> None:
+    check_laws(TREES[layout], spec)
+
+
+@layouts
+@pytest.mark.parametrize("seed", range(4))
+def test_order_of_the_surfaces_does_not_matter(layout: str, seed: int) -> None:
+    tree = TREES[layout]
+    job = job_for(tree, FOO)
+    surfaces = list(all_surfaces())
+    random.Random(seed).shuffle(surfaces)
+    overlay = Overlay(tree)
+    for surface in surfaces:
+        overlay = overlay.write(surface.plan(overlay, job))
+    planned = [c for c in plan(tree, job) if c.path != manifest_path("foo")]
+    assert list(overlay.changes()) == planned
+
+
+def unusual(root: Path) -> None:
+    """Make existing files what no editor in its right mind leaves behind."""
+    config, loader = root / CONFIG, root / LOADER
+    text = config.read_bytes().replace(b"\n", b"\r\n")
+    config.write_bytes(b"\xef\xbb\xbf" + text.removesuffix(b"\r\n"))
+    config.chmod(0o755)
+    loader.write_bytes(loader.read_bytes() + "# caf\xe9\n".encode("latin-1"))
+    loader.chmod(0o600)
+
+
+@layouts
+@pytest.mark.parametrize("is_unusual", [False, True], ids=["plain", "unusual"])
+@pytest.mark.parametrize("archetype", ARCHETYPES, ids=lambda it: it.name)
+def test_undo_restores_every_byte_mode_and_folder(
+    layout: str, is_unusual: bool, archetype: Archetype, tmp_path: Path
+) -> None:
+    checkout = on_disk(layout, tmp_path / "rl")
+    spec = archetype.spec
+    if is_unusual:
+        unusual(checkout.root)
+    before = snapshot(checkout.root)
+    changes = plan_for(checkout, spec)
+    apply(checkout, changes, spec.name)
+    assert snapshot(checkout.root) != before
+    assert not plan_for(checkout, spec)
+    assert undo(checkout, spec.name) == changes.inverse()
+    assert snapshot(checkout.root) == before
+
+
+def test_same_bytes_in_every_process(tmp_path: Path) -> None:
+    script = (
+        "from hashlib import sha256\n"
+        "from rlinf_scaffold.commands.golden import render_all\n"
+        "print(sha256(repr([*render_all()]).encode()).hexdigest())\n"
+    )
+    digests = {
+        run(
+            [sys.executable, "-c", script],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONHASHSEED": seed, "TZ": zone, "LC_ALL": "C"},
+            timeout=60,
+        ).output
+        for seed, zone in (("1", "UTC"), ("2", "Asia/Tokyo"))
+    }
+    assert len(digests) == 1
+    assert len(digests.pop()) == 65
+
+
+def check_ruff(checkout: Checkout, changes: ChangeSet) -> None:
+    """Check that the checkout's own ruff finds nothing in what is written."""
+    paths = [str(c.path) for c in changes if c.path.suffix == ".py"]
+    for command in (("check", "--preview"), ("format", "--check")):
+        finished = run(
+            [sys.executable, "-m", "ruff", *command, "--no-cache", *paths],
+            cwd=checkout.root,
+            timeout=60,
+        )
+        assert finished.returncode == 0, finished.output
+
+
+@layouts
+@specs
+def test_ruff_finds_nothing(layout: str, spec: ModelSpec, tmp_path: Path) -> None:
+    checkout = on_disk(layout, tmp_path / "rl")
+    changes = plan_for(checkout, spec)
+    apply(checkout, changes, None)
+    check_ruff(checkout, changes)
+
+
+@layouts
+@bases
+def test_ruff_finds_nothing_whatever_the_base(
+    layout: str, base: Base, tmp_path: Path
+) -> None:
+    checkout = on_disk(layout, tmp_path / "rl")
+    for name in ("ab1", LONG_NAME):
+        changes = plan_for(checkout, ModelSpec(name=name), base)
+        apply(checkout, changes, None)
+        check_ruff(checkout, changes)
+
+
+def with_file(
+    tree: MemoryTree, path: PurePosixPath | str, text: str = "x = 1\n"
+) -> Tree:
+    return MemoryTree({**tree.contents, PurePosixPath(path): text})
+
+
+def applied(tree: Tree, spec: ModelSpec = FOO, base: Base = LLAMA) -> Overlay:
+    return Overlay(tree).write(plan_for(tree, spec, base))
+
+
+@layouts
+@pytest.mark.parametrize(
+    ("path", "where"),
+    [
+        (POLICIES / "foo/modeling.py", "the package rlinf/models/embodiment/foo"),
+        (POLICIES / "foo/deep/er.py", "the package rlinf/models/embodiment/foo"),
+        (POLICIES / "foo.py", "the file rlinf/models/embodiment/foo.py"),
+        (
+            POLICIES / "foo_action_model.py",
+            "the file rlinf/models/embodiment/foo_action_model.py",
+        ),
+        (model_yaml_path("foo"), "the file examples/embodiment/config/model/foo.yaml"),
+    ],
+)
+def test_refuses_a_name_that_files_have(
+    layout: str, path: PurePosixPath, where: str
+) -> None:
+    with pytest.raises(NameTakenError) as caught:
+        plan_for(with_file(TREES[layout], path), FOO)
+    assert caught.value.where == (where,)
+
+
+@layouts
+def test_says_everything_that_has_the_name(layout: str) -> None:
+    with pytest.raises(NameTakenError) as caught:
+        plan_for(TREES[layout], ModelSpec(name="openvla"))
+    registered, *files = caught.value.where
+    assert registered.startswith("a registered model at rlinf/")
+    assert registered.rpartition(":")[2].isdecimal()
+    assert files[-1] == f"the file {model_yaml_path('openvla')}"
+
+
+@layouts
+def test_refuses_a_registered_name_in_another_case(layout: str) -> None:
+    tree = TREES[layout]
+    names = {path: (tree.read(path) or "") for path in (CONFIG, LOADER)}
+    renamed = {
+        path: text.replace('"openvla"', '"Quux"') for path, text in names.items()
+    }
+    assert renamed != names
+    with pytest.raises(NameTakenError, match=r"a registered model at rlinf/\S+:\d+"):
+        plan_for(MemoryTree({**tree.contents, **renamed}), ModelSpec(name="quux"))
+
+
+@layouts
+def test_a_name_within_another_is_free(layout: str) -> None:
+    assert plan_for(TREES[layout], ModelSpec(name="openvl"))
+    assert plan_for(with_file(TREES[layout], POLICIES / "foo_bar.py"), FOO)
+
+
+@layouts
+def test_refuses_to_overwrite_files(layout: str) -> None:
+    paths = [
+        PurePosixPath("examples/embodiment/config/maniskill_ppo_foo.yaml"),
+        smoke_test_path("foo"),
+    ]
+    tree = with_file(TREES[layout], paths[0], "a: 1\n")
+    assert isinstance(tree, MemoryTree)
+    with pytest.raises(TargetExistsError) as caught:
+        plan_for(with_file(tree, paths[1]), FOO)
+    assert caught.value.paths == tuple(paths)
+
+
+@layouts
+def test_takes_what_it_would_write_itself_for_its_own(layout: str) -> None:
+    planned = {
+        change.path: change.after or "" for change in plan_for(TREES[layout], FOO)
+    }
+    path = smoke_test_path("foo")
+    again = plan_for(with_file(TREES[layout], path, planned[path]), FOO)
+    written = {change.path for change in again}
+    assert written == {*planned} - {path}
+
+
+CHANGED = {
+    "action_dim": 8,
+    "action_chunks": 2,
+    "action_bins": 128,
+    "unnorm_key": "bridge",
+    "lora": True,
+    "precision": "fp32",
+    "attn_implementation": "eager",
+    "trust_remote_code": True,
+}
+
+
+@layouts
+@pytest.mark.parametrize(("key", "value"), CHANGED.items())
+def test_refuses_other_answers(layout: str, key: str, value: object) -> None:
+    after = applied(TREES[layout])
+    with pytest.raises(AnswersChangedError) as caught:
+        plan_for(after, replace(FOO, **{key: value}))
+    was = getattr(FOO, key)
+    assert caught.value.differences == (f"{key} was {was!r}, now {value!r}",)
+
+
+@layouts
+def test_names_every_answer_that_differs(layout: str) -> None:
+    after = applied(TREES[layout])
+    other = replace(LLAMA, class_name="OtherForCausalLM", hidden_size=64, vocab_size=9)
+    with pytest.raises(AnswersChangedError) as caught:
+        plan_for(after, replace(FOO, value_head=False), other)
+    recipe = "examples/embodiment/config/maniskill_{}_openvla.yaml"
+    assert caught.value.differences == (
+        "value_head was True, now False",
+        f"recipe was {recipe.format('ppo')!r}, now {recipe.format('grpo')!r}",
+        "base was 'LlamaForCausalLM', now 'OtherForCausalLM'",
+        "hidden_size was 4096, now 64",
+        "vocab_size was 32000, now 9",
+    )
+
+
+@layouts
+def test_what_else_is_known_of_a_base_by_now_changes_nothing(layout: str) -> None:
+    after = applied(TREES[layout])
+    newer = replace(LLAMA, forward_arguments=("input_ids",), lora_targets=("q_proj",))
+    assert not plan_for(after, FOO, newer)
+
+
+@layouts
+def test_mends_what_is_missing_and_nothing_else(layout: str) -> None:
+    tree = TREES[layout]
+    changes = plan_for(tree, FOO)
+    for lost in changes:
+        if lost.path == manifest_path("foo"):
+            continue
+        broken = Overlay(tree).write(c for c in changes if c is not lost)
+        assert list(plan_for(broken, FOO)) == [lost]
+
+
+@layouts
+def test_a_model_beside_another_leaves_that_alone(layout: str) -> None:
+    first = applied(TREES[layout])
+    second = plan_for(first, ModelSpec(name="bar"))
+    assert {c.path for c in second if c.kind is Kind.MODIFY} == {CONFIG, LOADER}
+    both = first.write(second)
+    assert not plan_for(both, FOO)
+    assert not plan_for(both, ModelSpec(name="bar"))
+
+
+@layouts
+def test_the_manifest_tells_how_to_plan_it_again(layout: str) -> None:
+    after = applied(TREES[layout], replace(FOO, lora=True))
+    manifest = read_manifest(after, "foo")
+    assert manifest is not None
+    assert (manifest.layout, manifest.contract) == (layout, "forward_inputs")
+    assert {*manifest.files} == {
+        change.path
+        for change in after.changes()
+        if change.kind is Kind.CREATE and change.path != manifest.path
+    }
+    assert not plan(after, resolve(after, manifest.spec, manifest.base))
+
+
+@layouts
+@pytest.mark.parametrize("path", [CONFIG, LOADER], ids=str)
+def test_says_where_a_file_to_patch_does_not_parse(
+    layout: str, path: PurePosixPath
+) -> None:
+    tree = TREES[layout]
+    broken = with_file(tree, path, f"{tree.read(path)}\ndef broken(:\n")
+    line = len((broken.read(path) or "").splitlines())
+    with pytest.raises(SourceSyntaxError) as caught:
+        plan_for(broken, FOO)
+    assert (caught.value.path, caught.value.line) == (path, line)
+
+
+@layouts
+def test_refuses_a_checkout_of_no_known_layout(layout: str) -> None:
+    with pytest.raises(UnknownLayoutError, match="registration is not recognised"):
+        plan_for(with_file(TREES[layout], LOADER), FOO)
+
+
+@layouts
+def test_refuses_a_checkout_of_no_known_contract(layout: str) -> None:
+    tree = TREES[layout]
+    policy = POLICIES / "base_policy.py"
+    contents = MappingProxyType({p: t for p, t in tree.contents.items() if p != policy})
+    with pytest.raises(UnknownLayoutError, match="runtime contract is not recognised"):
+        plan_for(MemoryTree(contents), FOO)

@@ -1,0 +1,112 @@
+"""Checkouts to scaffold into, and what is in them."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from rlinf_scaffold.changes import ChangeSet
+from rlinf_scaffold.checkout import Checkout, MemoryTree, Tree
+from rlinf_scaffold.commands.demo import walk
+from rlinf_scaffold.commands.golden import ARCHETYPES, practice_checkout
+from rlinf_scaffold.layouts import Layout, all_layouts
+from rlinf_scaffold.planner import plan, resolve
+from rlinf_scaffold.spec import Base, ModelSpec
+from rlinf_scaffold.surfaces import Job
+from rlinf_scaffold.surfaces.recipe import choose_recipe
+
+LLAMA = ARCHETYPES[0].base
+LONG_NAME = "a_policy_with_a_name_of_32_chars"
+# A base of every kind, as far as what is generated on it differs.
+BASES = {
+    "llama": LLAMA,
+    "long": replace(
+        LLAMA,
+        class_name="AVeryLongFamilyNameWithManyWordsInItMoEForConditionalCausalLM",
+        config_class="AVeryLongFamilyNameWithManyWordsInItMoEConfig",
+        layer_classes=(
+            "AVeryLongFamilyNameWithManyWordsInItMoEDecoderLayer",
+            "AVeryLongFamilyNameWithManyWordsInItMoESparseMixtureOfExpertsBlock",
+        ),
+    ),
+    "without positions": replace(
+        LLAMA,
+        class_name="GPTBigCodeForCausalLM",
+        config_class="GPTBigCodeConfig",
+        forward_arguments=("input_ids", "attention_mask", "labels"),
+        tie_word_embeddings=True,
+    ),
+    "own, before torch": replace(
+        LLAMA,
+        class_name="PolicyLM",
+        module="acme_models.policy",
+        config_class="PolicyConfig",
+        config_module="acme_models.configuration",
+        model_type="acme_policy",
+    ),
+    "own, behind transformers": replace(
+        LLAMA,
+        class_name="PolicyLM",
+        module="zoo",
+        config_class="PolicyConfig",
+        config_module="zoo",
+        model_type="zoo_policy",
+    ),
+    "own, with a long path": replace(
+        LLAMA,
+        class_name="AVeryLongFamilyNameWithManyWordsInItForCausalLM",
+        module="research_models.language.decoders.modeling_a_very_long_family",
+        config_class="AVeryLongFamilyNameWithManyWordsInItConfig",
+        config_module="research_models.language.decoders.configuration",
+        model_type="a_very_long_family_name_with_many_words_in_it",
+    ),
+    "own, on a configuration of transformers": replace(
+        LLAMA, class_name="OurLlama", module="our10.llama"
+    ),
+    "within the checkout": replace(
+        LLAMA,
+        class_name="OurLlama",
+        module="rlinf.models.embodiment.modules.our_llama",
+        config_class="OurConfig",
+        config_module="rlinf.models.embodiment.modules.our_llama",
+    ),
+}
+
+
+def in_memory(layout: Layout) -> MemoryTree:
+    practice = practice_checkout(layout)
+    paths = walk(practice, PurePosixPath())
+    return MemoryTree({path: practice.read(path) or "" for path in paths})
+
+
+TREES = {layout.name: in_memory(layout) for layout in all_layouts()}
+
+
+def on_disk(layout: str, folder: Path) -> Checkout:
+    """Return a fresh copy of a practice checkout."""
+    source = practice_checkout(next(it for it in all_layouts() if it.name == layout))
+    shutil.copytree(source.root, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return Checkout(folder.resolve())
+
+
+def job_for(tree: Tree, spec: ModelSpec, base: Base = LLAMA) -> Job:
+    job = resolve(tree, spec, base)
+    return replace(job, spec=replace(spec, recipe=str(choose_recipe(tree, spec))))
+
+
+def plan_for(tree: Tree, spec: ModelSpec, base: Base = LLAMA) -> ChangeSet:
+    return plan(tree, job_for(tree, spec, base))
+
+
+def snapshot(root: Path) -> dict[str, tuple[int, bytes | None]]:
+    """Return the mode of everything in a folder but git's own, and files' bytes."""
+    return {
+        str(path.relative_to(root)): (
+            stat.S_IMODE(path.stat().st_mode),
+            path.read_bytes() if path.is_file() else None,
+        )
+        for path in root.rglob("*")
+        if ".git" not in path.relative_to(root).parts
+    }
