@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import difflib
 import shutil
 import sys
@@ -11,11 +10,34 @@ from pathlib import Path
 
 from rlinf_scaffold.processes import Finished, run
 from rlinf_scaffold.rendering import templates_folder
-from rlinf_scaffold.syntax import to_parsable
+from rlinf_scaffold.spec import Base
+from rlinf_scaffold.syntax import BOM, to_parsable
 
 Transform = Callable[[str], str]
-# The longest name there is, and a short one.
+# A short name, and the longest that there is.
 NAMES = ("foo", "a_policy_with_a_name_of_32_chars")
+STYLES: dict[str, Transform] = {
+    "as it is": lambda source: source,
+    "carriage returns": lambda source: source.replace("\n", "\r\n"),
+    "tabs": lambda source: source.replace("    ", "\t"),
+    "no newline at the end": lambda source: source.rstrip("\n"),
+    "comments at the end": lambda source: source + "# one\n\n# two",
+    "a byte-order mark": lambda source: BOM + source,
+    "bytes that are no UTF-8": lambda source: f"# coding: latin-1 \udce9\n{source}",
+}
+BASE = Base(
+    class_name="LlamaForCausalLM",
+    module="transformers",
+    config_class="LlamaConfig",
+    config_module="transformers",
+    model_type="llama",
+    hidden_size=64,
+    vocab_size=320,
+    tie_word_embeddings=False,
+    layer_classes=("LlamaDecoderLayer",),
+    lora_targets=("q_proj", "v_proj"),
+    forward_arguments=("input_ids", "attention_mask"),
+)
 
 
 def check_noop(transform: Transform, source: str) -> None:
@@ -75,7 +97,30 @@ def swap(source: str, *swaps: tuple[str, str]) -> str:
     return source
 
 
-def names_in(source: str) -> set[str]:
-    """Return every name that a source reads or binds."""
-    nodes = ast.walk(ast.parse(to_parsable(source)))
-    return {node.id for node in nodes if isinstance(node, ast.Name)}
+def hunks_out(before: str, after: str) -> list[str]:
+    """Return the edited source once without each of its added hunks."""
+    old, new = before.split("\n"), after.split("\n")
+    opcodes = difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    return [
+        "\n".join([*new[:start], *old[first:last], *new[end:]])
+        for tag, first, last, start, end in opcodes
+        if tag != "equal"
+    ]
+
+
+def plant(root: Path, files: dict[str, str]) -> None:
+    """Write files, byte for byte, with an __init__.py in every folder between."""
+    for path, text in files.items():
+        target = root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(text.encode("utf-8", "surrogateescape"))
+        for folder in target.relative_to(root).parents:
+            if folder.name:
+                (root / folder / "__init__.py").touch()
+
+
+def python(code: str, folder: Path) -> str:
+    """Return what a program prints in a folder that it imports from."""
+    finished = run([sys.executable, "-c", code], cwd=folder, timeout=60)
+    assert finished.returncode == 0, finished.output
+    return finished.output

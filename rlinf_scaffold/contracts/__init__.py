@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rlinf_scaffold.checkout import Tree
@@ -33,12 +33,18 @@ def all_contracts() -> tuple[Contract, ...]:
 
 
 def detect_contract(tree: Tree) -> Contract:
+    """Return the one contract of this package that matches, as `match_contract`."""
+    return match_contract(tree, all_contracts())
+
+
+def match_contract(tree: Tree, contracts: Sequence[Contract]) -> Contract:
     """Return the one contract that matches.
 
     Raises:
         UnknownLayoutError: none does, or several do; says what each one missed.
+        SourceSyntaxError: a file to read does not parse.
     """
-    missing = {contract: contract.missing(tree) for contract in all_contracts()}
+    missing = {contract: contract.missing(tree) for contract in contracts}
     matching = [contract for contract, gaps in missing.items() if not gaps]
     if len(matching) == 1:
         return matching[0]

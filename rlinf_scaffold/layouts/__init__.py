@@ -74,13 +74,18 @@ def all_layouts() -> tuple[Layout, ...]:
 
 
 def detect_layout(tree: Tree) -> Layout:
+    """Return the one layout of this package that matches, as `match_layout`."""
+    return match_layout(tree, all_layouts())
+
+
+def match_layout(tree: Tree, layouts: Sequence[Layout]) -> Layout:
     """Return the one layout that matches.
 
     Raises:
         UnknownLayoutError: none does, or several do; says what each one missed.
         SourceSyntaxError: a file to read does not parse.
     """
-    checks = {layout: layout.detect(tree) for layout in all_layouts()}
+    checks = {layout: layout.detect(tree) for layout in layouts}
     matching = [
         layout for layout, needs in checks.items() if all(c.holds for c in needs)
     ]

@@ -87,10 +87,7 @@ def _loader_checks(body: list[ast.stmt]) -> Iterator[Check]:
         LOADER,
         registrar,
         any(isinstance(node, ast.FunctionDef) for node in inside)
-        and any(
-            isinstance(n, ast.Expr) and _calls(n.value, "register_model")
-            for n in inside
-        ),
+        and any(_is_register_call(node) for node in inside),
     )
     get_model = find_function(body, "get_model")
     yield Check(
@@ -213,11 +210,11 @@ def _load(source: str, spec: ModelSpec, base: Base) -> str:
     )
     edits: list[Edit] = []
     built = find_function(body, name)
+    called = _find_call(body, {member, repr(spec.name)})
     if built is None:
-        edits.append(_insert_builder(builder, member))
+        edits.append(_insert_builder(builder, member if called else None))
     elif not is_same_code(built, builder):
         raise WiringChangedError(LOADER, built.lineno, f"{name}()", f"\n{builder}")
-    called = _find_call(body, {member, repr(spec.name)})
     if called is None:
         edits.append(_insert_call(call, name))
     elif not is_same_code(called, call):
@@ -237,15 +234,19 @@ def _find_call(body: list[ast.stmt], names: set[str]) -> ast.stmt | None:
     return None
 
 
-def _insert_builder(text: str, member: str) -> Edit:
+def _insert_builder(text: str, called: str | None) -> Edit:
+    """Behind the builders that stand above the last call, or above the model's own."""
     return insert_in_function(
         LOADER,
         _REGISTRAR,
         lambda node: isinstance(node, ast.FunctionDef),
         text,
-        anchor="nested builder",
+        anchor="nested builder above the register_model() calls",
         blank_lines=1,
-        above=lambda node: _find_call([node], {member}) is not None,
+        above=lambda node: (
+            _is_register_call(node)
+            and (called is None or _find_call([node], {called}) is not None)
+        ),
     )
 
 
@@ -254,12 +255,15 @@ def _insert_call(text: str, builder: str) -> Edit:
         LOADER,
         _REGISTRAR,
         lambda node: (
-            find_function([node], builder) is not None
-            or (isinstance(node, ast.Expr) and _calls(node.value, "register_model"))
+            _is_register_call(node) or find_function([node], builder) is not None
         ),
         text,
         anchor="register_model() call",
     )
+
+
+def _is_register_call(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and _calls(node.value, "register_model")
 
 
 def _modules(spec: ModelSpec) -> Mapping[str, PurePosixPath]:
