@@ -95,6 +95,20 @@ def test_elsewhere():
     assert {it.proof: it.outcome for it in events[1:]} == outcomes(report)
 
 
+@pytest.mark.parametrize(
+    ("body", "outcome"), [("pytest.skip()", "skipped"), ("assert 0", "failed")]
+)
+def test_a_good_status_alone_proves_nothing(
+    tmp_path: Path, body: str, outcome: str
+) -> None:
+    (tmp_path / "conftest.py").write_text(
+        "def pytest_sessionfinish(session): session.exitstatus = 0"
+    )
+    report = prove(tmp_path, f"import pytest\ndef test_a(): {body}\n")
+    assert (report.returncode, outcomes(report)) == (0, {"a": outcome})
+    assert not report.ok
+
+
 def test_the_checkout_and_its_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
