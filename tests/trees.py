@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import stat
+import sys
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -110,3 +112,46 @@ def snapshot(root: Path) -> dict[str, tuple[int, bytes | None]]:
         for path in root.rglob("*")
         if ".git" not in path.relative_to(root).parts
     }
+
+
+PROOFS = """
+import pytest
+
+def test_good(record_property):
+    record_property("measured", "1e-7")
+    record_property("bound", "<= 1e-5")
+
+@pytest.mark.parametrize("policy", ["fsdp[0]", "fsdp2"])
+def test_shards(policy):
+    pass
+"""
+PACKAGES = ("torch", "transformers", "peft", "pytest", "omegaconf")
+
+
+def interpreter(folder: Path, *, lacks: str = "", proofs: str = PROOFS) -> Path:
+    """Return a Python that says what it has, and takes these proofs for every model's.
+
+    It has no transformers to read, so that the shipped bases answer.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "test_proofs.py").write_text(proofs)
+    answer = {
+        "version": "3.12.0",
+        "packages": {name: None if name == lacks else "1.0" for name in PACKAGES},
+        "search_path": [],
+    }
+    python = folder / "python"
+    python.write_text(
+        "#!/bin/sh\n"
+        f"[ \"$1\" != -c ] || {{ echo '{json.dumps(answer)}'; exit; }}\n"
+        "for word; do\n"
+        "  shift\n"
+        "  case $word in *_fsdp_smoke.py)\n"
+        f"    word='{folder / 'test_proofs.py'}' ;;\n"
+        "  esac\n"
+        '  set -- "$@" "$word"\n'
+        "done\n"
+        f"exec '{sys.executable}' \"$@\"\n"
+    )
+    python.chmod(0o755)
+    return python
