@@ -96,16 +96,20 @@ def test_elsewhere():
 
 
 @pytest.mark.parametrize(
-    ("body", "outcome"), [("pytest.skip()", "skipped"), ("assert 0", "failed")]
+    ("source", "expected"),
+    [
+        ("import pytest\ndef test_a(): pytest.skip()", {"a": "skipped"}),
+        (f"{PASS}\ndef test_a(): assert 0", {"good": "passed", "a": "failed"}),
+    ],
 )
 def test_a_good_status_alone_proves_nothing(
-    tmp_path: Path, body: str, outcome: str
+    tmp_path: Path, source: str, expected: dict[str, str]
 ) -> None:
     (tmp_path / "conftest.py").write_text(
         "def pytest_sessionfinish(session): session.exitstatus = 0"
     )
-    report = prove(tmp_path, f"import pytest\ndef test_a(): {body}\n")
-    assert (report.returncode, outcomes(report)) == (0, {"a": outcome})
+    report = prove(tmp_path, source)
+    assert (report.returncode, outcomes(report)) == (0, expected)
     assert not report.ok
 
 
@@ -189,7 +193,7 @@ def test_a_crash_names_the_proof_it_happened_in(
 
 def test_a_crash_between_proofs_keeps_what_was_proved(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(
-        "import os\ndef pytest_sessionfinish(): os._exit(0)"
+        "import os\ndef pytest_runtest_logfinish(): os._exit(0)"
     )
     report = prove(tmp_path, PASS)
     assert outcomes(report) == {"good": "passed"}
