@@ -620,12 +620,11 @@ def test_a_hand_edit_is_the_edit() -> None:
     )
 
 
-def test_every_anchor_of_the_loader_is_needed() -> None:
-    with pytest.raises(AnchorNotFoundError, match="found no nested builder above the"):
-        load("foo")("")
-    with pytest.raises(AnchorNotFoundError, match="found no nested builder above the"):
-        calls_first = (CALL_ONE, ""), (CALL_TWO, ""), ("():\n", f"():\n{CALL_ONE}")
-        load("foo")(swap(BUILDERS, *calls_first))
+def test_refuses_a_loader_without_builders_above_its_calls() -> None:
+    calls_first = (CALL_ONE, ""), (CALL_TWO, ""), ("():\n", f"():\n{CALL_ONE}")
+    for source in ("", swap(BUILDERS, *calls_first)):
+        with pytest.raises(AnchorNotFoundError, match="found no nested builder above"):
+            load("foo")(source)
 
 
 def test_modules_are_a_package() -> None:

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable
+from itertools import permutations
+from pathlib import PurePosixPath
+
+import pytest
+
+from rlinf_scaffold.checkout import Checkout, MemoryTree
+from rlinf_scaffold.errors import SourceSyntaxError, UnknownLayoutError
+from rlinf_scaffold.layouts import (
+    CONFIG,
+    LOADER,
+    Check,
+    Layout,
+    all_layouts,
+    detect_layout,
+    match_layout,
+)
+from rlinf_scaffold.rendering import templates_folder
+
+PATH = PurePosixPath("rlinf/config.py")
+NODE = ast.parse("\n@cache\ndef get_model(cfg):\n    pass\n").body[0]
+CHECKS = {
+    "nothing in its place": (Check("a", PATH, None, False), "a in rlinf/config.py"),
+    "something in its place": (
+        Check("a", PATH, NODE, False),
+        "a in rlinf/config.py (line 3 has `def get_model(cfg):`)",
+    ),
+    "there": (Check("a", PATH, NODE, True), "a at rlinf/config.py:3"),
+    "there, at no line": (Check("a", PATH, None, True), "a in rlinf/config.py"),
+}
+
+
+def layout(name: str, *checks: Check) -> Layout:
+    return Layout(
+        name=name,
+        title=f"the {name} one",
+        detect=lambda tree: checks,
+        model_types=lambda tree: {},
+        register=lambda source, spec: source,
+        load=lambda source, spec, base: source,
+        modules=lambda spec: {},
+    )
+
+
+GOOD = Check("b", PATH, NODE, True)
+BAD = Check("c", PATH, None, False)
+OLD, NEW, NEWER = layout("old", BAD), layout("new", GOOD), layout("newer", GOOD)
+REFUSED = {
+    "none": (
+        [OLD, layout("half", GOOD, BAD)],
+        "the checkout's registration is not recognised:\n"
+        "  - old (the old one): found nothing of it; missing c in rlinf/config.py\n"
+        "  - half (the half one): found b at rlinf/config.py:3; "
+        "missing c in rlinf/config.py\n"
+        "  - by hand: mend what one of them misses, then run again",
+    ),
+    "several": (
+        [NEW, NEWER],
+        "the checkout's registration is not recognised:\n"
+        "  - new (the new one): found b at rlinf/config.py:3; missing nothing\n"
+        "  - newer (the newer one): found b at rlinf/config.py:3; missing nothing\n"
+        "  - by hand: take all but one away, then run again",
+    ),
+}
+
+
+@pytest.mark.parametrize(("check", "text"), CHECKS.values(), ids=CHECKS)
+def test_a_check_says_where(check: Check, text: str) -> None:
+    assert str(check) == text
+
+
+def test_takes_the_one_that_matches() -> None:
+    assert match_layout(MemoryTree(), [OLD, NEW]) is NEW
+
+
+@pytest.mark.parametrize(("layouts", "text"), REFUSED.values(), ids=REFUSED)
+def test_refuses_where_not_exactly_one_matches(
+    layouts: list[Layout], text: str
+) -> None:
+    with pytest.raises(UnknownLayoutError, match=f"^{re.escape(text)}$"):
+        match_layout(MemoryTree(), layouts)
+
+
+@pytest.mark.parametrize("layout", all_layouts(), ids=lambda layout: layout.name)
+def test_every_layout_knows_its_practice_checkout(layout: Layout) -> None:
+    checkout = Checkout(templates_folder() / "checkouts" / layout.name)
+    assert detect_layout(checkout) is layout
+
+
+@pytest.mark.parametrize("path", [CONFIG, LOADER])
+@pytest.mark.parametrize(
+    "read", [detect_layout, *(layout.model_types for layout in all_layouts())]
+)
+def test_says_which_file_does_not_parse(
+    path: PurePosixPath, read: Callable[[MemoryTree], object]
+) -> None:
+    with pytest.raises(SourceSyntaxError, match=rf"^{path}:2: cannot be parsed"):
+        read(MemoryTree.of({str(path): "a = 1\nb = (\n"}))
+
+
+@pytest.mark.parametrize(("config", "loader"), list(permutations(all_layouts(), 2)))
+def test_refuses_half_of_one_and_half_of_another(
+    config: Layout, loader: Layout
+) -> None:
+    checkouts = templates_folder() / "checkouts"
+    sources = {
+        str(CONFIG): (checkouts / config.name / CONFIG).read_text(),
+        str(LOADER): (checkouts / loader.name / LOADER).read_text(),
+    }
+    with pytest.raises(UnknownLayoutError) as caught:
+        detect_layout(MemoryTree.of(sources))
+    assert len(caught.value.findings) == len(all_layouts()) + 1
+    for finding in caught.value.findings[:-1]:
+        assert "found nothing of it" not in finding
+        assert "missing nothing" not in finding
