@@ -26,7 +26,7 @@ BASES = {
     "llama": LLAMA,
     "long": replace(
         LLAMA,
-        class_name="AVeryLongFamilyNameWithManyWordsInItMoEForConditionalCausalLM",
+        class_name="ALongFamilyNameWithManyWordsInItForCausalLanguageModels",
         config_class="AVeryLongFamilyNameWithManyWordsInItMoEConfig",
         layer_classes=(
             "AVeryLongFamilyNameWithManyWordsInItMoEDecoderLayer",
@@ -59,7 +59,7 @@ BASES = {
     "own, with a long path": replace(
         LLAMA,
         class_name="AVeryLongFamilyNameWithManyWordsInItForCausalLM",
-        module="research_models.language.decoders.modeling_a_very_long_family",
+        module="research_models.language.decoders.modeling_a_long_family",
         config_class="AVeryLongFamilyNameWithManyWordsInItConfig",
         config_module="research_models.language.decoders.configuration",
         model_type="a_very_long_family_name_with_many_words_in_it",
