@@ -9,11 +9,14 @@ import sys
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from rlinf_scaffold.audit import Finding
 from rlinf_scaffold.changes import ChangeSet
-from rlinf_scaffold.checkout import Checkout, MemoryTree, Tree
+from rlinf_scaffold.checkout import Checkout, MemoryTree, Overlay, Tree
+from rlinf_scaffold.commands.check import Audit
 from rlinf_scaffold.commands.demo import walk
 from rlinf_scaffold.commands.golden import ARCHETYPES, practice_checkout
 from rlinf_scaffold.layouts import Layout, all_layouts
+from rlinf_scaffold.manifest import read_manifest
 from rlinf_scaffold.planner import plan, resolve
 from rlinf_scaffold.spec import Base, ModelSpec
 from rlinf_scaffold.surfaces import Job
@@ -100,6 +103,18 @@ def job_for(tree: Tree, spec: ModelSpec, base: Base = LLAMA) -> Job:
 
 def plan_for(tree: Tree, spec: ModelSpec, base: Base = LLAMA) -> ChangeSet:
     return plan(tree, job_for(tree, spec, base))
+
+
+def audit_of(name: str, *messages: str) -> Audit:
+    """Return an audit that found these things in one file."""
+    spec, path = ModelSpec(name=name), PurePosixPath("rlinf/[one].py")
+    tree = TREES["registry"]
+    manifest = read_manifest(Overlay(tree).write(plan_for(tree, spec)), name)
+    assert manifest is not None
+    return Audit(
+        manifest,
+        tuple(Finding(name, "config", path, 7, "missing", text) for text in messages),
+    )
 
 
 def snapshot(root: Path) -> dict[str, tuple[int, bytes | None]]:
