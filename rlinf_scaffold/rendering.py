@@ -74,13 +74,19 @@ def from_imports(imports: Iterable[tuple[str, str]]) -> str:
         modules.setdefault(module, []).append(name)
     blocks: tuple[list[str], list[str]] = [], []
     for module in sorted(modules, key=_natural):
-        names = sorted({*modules[module]}, key=_natural)
+        names = sorted({*modules[module]}, key=_by_kind)
         line = f"from {module} import {', '.join(names)}"
         if len(line) > LINE_LENGTH:
             rows = "".join(f"    {name},\n" for name in names)
             line = f"from {module} import (\n{rows})"
         blocks[module.partition(".")[0] == "rlinf"].append(line)
     return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+def _by_kind(name: str) -> tuple[bool, bool, list[tuple[int, int]]]:
+    """Return a key that sorts constants first, then classes, then other names."""
+    is_constant = len(name) > 1 and name.isupper()
+    return not is_constant, not name[0].isupper(), _natural(name)
 
 
 def _natural(name: str) -> list[tuple[int, int]]:
