@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
+
+from rlinf_scaffold.checkout import Tree
+from rlinf_scaffold.layouts import LOADER
+from rlinf_scaffold.spec import Base
 from rlinf_scaffold.surfaces import Job
 from rlinf_scaffold.surfaces.model_yaml import model_yaml_path
+from rlinf_scaffold.syntax import find_assignment, parse
 
 
-def notes(job: Job) -> tuple[str, ...]:
-    """Return what is left for the user to decide or to bring, a sentence each."""
+def notes(tree: Tree, job: Job) -> tuple[str, ...]:
+    """Return what is left for the user to decide or to bring, a sentence each.
+
+    Raises:
+        SourceSyntaxError: the checkout's loader does not parse.
+    """
     spec, base = job.spec, job.base
     source = (
         f"those of {base.checkpoint}"
@@ -36,4 +47,32 @@ def notes(job: Job) -> tuple[str, ...]:
             f"{base.class_name} ties its head to its embeddings and RLinf's LoRA list "
             "holds lm_head: merging the adapter would change the embeddings too."
         )
-    return tuple(sentences)
+    return (*sentences, *_lora_gaps(tree, base))
+
+
+def _lora_gaps(tree: Tree, base: Base) -> Iterator[str]:
+    """Yield what the checkout's own LoRA targets miss; PEFT is silent where one hits."""
+    loader = parse(tree.read(LOADER) or "", LOADER)
+    for node in ast.walk(loader):
+        if not (isinstance(node, ast.keyword) and node.arg == "target_modules"):
+            continue
+        listed = _strings(node.value) or {
+            text
+            for name in ast.walk(node.value)
+            if isinstance(name, ast.Name)
+            and (bound := find_assignment(loader.body, name.id)) is not None
+            for text in _strings(bound.value)
+        }
+        missed = [name for name in base.lora_targets if name not in listed]
+        if listed and missed:
+            extent = "none" if len(missed) == len(base.lora_targets) else "not all"
+            yield (
+                f"With is_lora, {extent} of the linear layers of {base.class_name} would "
+                f"be adapted: {LOADER}:{node.value.lineno} does not list "
+                f"{', '.join(missed)}."
+            )
+
+
+def _strings(node: ast.expr) -> set[str]:
+    constants = (n.value for n in ast.walk(node) if isinstance(n, ast.Constant))
+    return {value for value in constants if isinstance(value, str)}

@@ -5,12 +5,17 @@ from dataclasses import replace
 import pytest
 from trees import LLAMA, TREES, job_for
 
+from rlinf_scaffold.checkout import MemoryTree
 from rlinf_scaffold.notes import notes
 from rlinf_scaffold.spec import Base, ModelSpec
 
 TIED = replace(LLAMA, tie_word_embeddings=True)
 MERGING = "merging the adapter would change the embeddings too"
 KEY = "unnorm_key is null"
+
+
+def said_of(layout: str, spec: ModelSpec, base: Base) -> tuple[str, ...]:
+    return notes(TREES[layout], job_for(TREES[layout], spec, base))
 
 
 @pytest.mark.parametrize(
@@ -26,20 +31,20 @@ KEY = "unnorm_key is null"
 def test_says_what_depends_on_the_answers(
     spec: ModelSpec, base: Base, said: set[str]
 ) -> None:
-    text = " ".join(notes(job_for(TREES["registry"], spec, base)))
+    text = " ".join(said_of("registry", spec, base))
     assert {sentence for sentence in (KEY, MERGING) if sentence in text} == said
 
 
 def test_names_the_numbers_and_where_they_stand() -> None:
     base = replace(LLAMA, hidden_size=64, vocab_size=99)
-    text = " ".join(notes(job_for(TREES["documented"], ModelSpec(name="foo"), base)))
+    text = " ".join(said_of("documented", ModelSpec(name="foo"), base))
     assert "hidden_size 64 and vocab_size 99 in examples/embodiment/config" in text
     assert "the defaults of LlamaConfig" in text
 
 
 def test_numbers_of_a_checkpoint_are_no_defaults() -> None:
     base = replace(LLAMA, checkpoint="models/llama")
-    text = " ".join(notes(job_for(TREES["registry"], ModelSpec(name="foo"), base)))
+    text = " ".join(said_of("registry", ModelSpec(name="foo"), base))
     assert "hidden_size 4096 and vocab_size 32000" in text
     assert "are those of models/llama" in text
     assert "the defaults of" not in text
@@ -47,8 +52,37 @@ def test_numbers_of_a_checkpoint_are_no_defaults() -> None:
 
 def test_every_note_is_a_sentence_on_one_line() -> None:
     spec = ModelSpec(name="foo", lora=True)
-    said = notes(job_for(TREES["registry"], spec, TIED))
+    said = said_of("registry", spec, TIED)
     assert len(said) == len({*said}) == 6
     for sentence in said:
         assert sentence.endswith(".")
         assert "\n" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("targets", "said"),
+    [
+        (("q_proj", "v_proj"), None),
+        (("c_attn", "c_fc"), "none of the linear layers of LlamaForCausalLM would"),
+        (("q_proj", "in_proj"), "not all of the linear layers of LlamaForCausalLM"),
+    ],
+)
+@pytest.mark.parametrize("written", ["where they are used", "above"])
+def test_names_the_layers_that_lora_would_miss(
+    written: str, targets: tuple[str, ...], said: str | None
+) -> None:
+    names = "('q_proj', 'v_proj')"
+    loader = {
+        "where they are used": f"LoraConfig(target_modules=list({names}))\n",
+        "above": f"TARGETS = {names}\nLoraConfig(target_modules=list(TARGETS))\n",
+    }[written]
+    base = replace(LLAMA, lora_targets=targets)
+    job = job_for(TREES["registry"], ModelSpec(name="foo"), base)
+    tree = MemoryTree.of({"rlinf/models/__init__.py": loader})
+    text = " ".join(notes(tree, job))
+    assert ("With is_lora" in text) == (said is not None)
+    if said is not None:
+        assert said in text
+        assert (
+            f"does not list {targets[-1] if said[:3] == 'not' else targets[0]}" in text
+        )

@@ -80,7 +80,11 @@ def new_model(
     if not request.allow_dirty:
         _refuse_dirty(checkout, changes)
     outcome = Outcome(
-        checkout=checkout, job=job, changes=changes, applied=False, notes=notes(job)
+        checkout=checkout,
+        job=job,
+        changes=changes,
+        applied=False,
+        notes=notes(checkout, job),
     )
     if request.dry_run or not confirm(outcome):
         return outcome

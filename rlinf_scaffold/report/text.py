@@ -80,6 +80,10 @@ def smoke_text(report: SmokeReport) -> RenderableType:
     parts: list[RenderableType] = []
     if report.proofs:
         parts.append(_proof_table(report.proofs))
+    reasons = {proof.message for proof in report.proofs if proof.outcome == "skipped"}
+    parts.extend(
+        Text(f"- does not apply: {it}", style="yellow") for it in sorted(reasons)
+    )
     for proof in report.failed:
         parts.append(Text(f"✗ {proof.name}", style="bold red"))
         parts.extend(_indented(line) for line in _failure(proof))
@@ -128,19 +132,15 @@ def _cell(value: str | None) -> Text:
 
 
 def _verdict(report: SmokeReport) -> Text:
-    passed = sum(proof.outcome == "passed" for proof in report.proofs)
+    outcomes = [proof.outcome for proof in report.proofs]
+    passed, skipped = outcomes.count("passed"), outcomes.count("skipped")
+    tally = f"{passed} of {len(outcomes) - skipped} proofs passed"
+    if skipped:
+        tally += f", {skipped} do not apply"
     if report.ok:
-        return Text(
-            f"Proved: {passed} of {len(report.proofs)} proofs passed in "
-            f"{report.seconds:.1f} s.",
-            style="bold green",
-        )
+        return Text(f"Proved: {tally} in {report.seconds:.1f} s.", style="bold green")
     why = "it ran out of time" if report.timed_out else "see above"
-    return Text(
-        f"Not proved: {passed} of {len(report.proofs)} proofs passed; {why}. "
-        f"Log: {report.log}",
-        style="bold red",
-    )
+    return Text(f"Not proved: {tally}; {why}. Log: {report.log}", style="bold red")
 
 
 def audits_text(

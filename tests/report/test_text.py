@@ -107,10 +107,12 @@ def test_a_failure_is_told_in_full(failed: SmokeReport) -> None:
         "  likely cause: positions count padding",
         "  padding does not matter: [bold]0.3[/bold]",
         "✗ step",
-        "Not proved: 1 of 4 proofs passed; see above. Log: /logs/foo.log",
+        "Not proved: 1 of 3 proofs passed, 1 do not apply; see above. "
+        "Log: /logs/foo.log",
     ]
-    rows = lines[1:start]
+    *rows, skipped = lines[1:start]
     assert [row[0] for row in rows] == ["✓", "✗", "✗", "-"]
+    assert skipped.startswith("- does not apply: ")
     assert "a value that is…  <= 1e-5" in rows[1]
 
 
