@@ -80,7 +80,8 @@ def smoke_text(report: SmokeReport) -> RenderableType:
     parts: list[RenderableType] = []
     if report.proofs:
         parts.append(_proof_table(report.proofs))
-    reasons = {proof.message for proof in report.proofs if proof.outcome == "skipped"}
+    skipped = (proof for proof in report.proofs if proof.outcome == "skipped")
+    reasons = {proof.message or proof.name for proof in skipped}
     parts.extend(
         Text(f"- does not apply: {it}", style="yellow") for it in sorted(reasons)
     )
