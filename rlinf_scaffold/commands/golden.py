@@ -12,6 +12,7 @@ from rlinf_scaffold.changes import ChangeSet, FileChange, Kind
 from rlinf_scaffold.checkout import Checkout, Tree
 from rlinf_scaffold.errors import GoldenWriteRefusedError
 from rlinf_scaffold.layouts import Layout, all_layouts
+from rlinf_scaffold.manifest import FOLDER
 from rlinf_scaffold.planner import plan, resolve
 from rlinf_scaffold.rendering import templates_folder
 from rlinf_scaffold.spec import Base, ModelSpec
@@ -93,12 +94,17 @@ def update(folder: Path) -> ChangeSet:
 
 
 def render_all() -> Iterator[tuple[PurePosixPath, str]]:
-    """Yield every golden file: created ones whole, modified ones as diffs."""
+    """Yield every golden file: created ones whole, modified ones as diffs.
+
+    Manifests are left out: they hold the tool's version and digests of the rest.
+    """
     for layout in all_layouts():
         checkout = practice_checkout(layout)
         for archetype in ARCHETYPES:
             folder = PurePosixPath(layout.name, archetype.name)
             for change in _plan(checkout, archetype):
+                if change.path.parent == FOLDER:
+                    continue
                 if change.kind is Kind.CREATE:
                     yield folder / change.path, change.after or ""
                 else:
