@@ -203,6 +203,16 @@ def test_breaks_a_line_that_gets_too_long(
     check_ruff(tmp_path, before, after)
 
 
+def test_breaks_a_line_of_89_and_none_of_88() -> None:
+    fits = f'NAMES = ["{"x" * 71}"]\n'
+    after = f'NAMES = ["{"x" * 71}", NEW]\n'
+    assert len(after) == 89  # with its newline
+    check_transformed(append, fits, after, rewritten=1)
+    longer = f'NAMES = ["{"x" * 72}"]\n'
+    broken = f'NAMES = [\n    "{"x" * 72}",\n    NEW,\n]\n'
+    check_transformed(append, longer, broken, rewritten=1)
+
+
 def test_keeps_a_line_that_was_too_long_already() -> None:
     before = f"NAMES = [{LONG}, {LONG}]\n"
     check_transformed(append, before, f"NAMES = [{LONG}, {LONG}, NEW]\n", rewritten=1)

@@ -506,14 +506,23 @@ def test_puts_back_what_was_taken_away(name: str) -> None:
             assert transform(damaged) == after
 
 
-def test_a_moved_builder_or_call_stays_where_it_is() -> None:
-    after = load("foo")(BUILDERS)
+def test_a_moved_builder_or_call_stays_where_it_is(tmp_path: Path) -> None:
+    before = swap(BUILDERS, (CALL_ONE, ""), (BUILD_TWO, f"{CALL_ONE}\n{BUILD_TWO}"))
     call = CALL_ONE.replace("ONE", "FOO").replace("one", "foo")
-    moved = swap(after, (call, ""), (CALL_ONE, call + CALL_ONE))
+    after = swap(load("foo")(before), (call, ""), (CALL_ONE, call + CALL_ONE))
+    builder = after[after.index("    def _build_foo") : after.index(CALL_TWO)]
+    moved = swap(after, (builder, ""), (call, f"{builder.rstrip()}\n\n{call}"))
     check_noop(load("foo"), moved)
-    built = after[after.index("    def _build_foo") : after.index(CALL_ONE)]
-    restored = load("foo")(swap(moved, (built, "")))
-    assert restored == moved
+    restored = load("foo")(swap(moved, (f"{builder.rstrip()}\n\n", "")))
+    check_works(tmp_path, "foo", register("foo")(MODELS), restored)
+
+
+def test_a_call_stands_below_a_builder_that_was_moved_down(tmp_path: Path) -> None:
+    call = CALL_ONE.replace("ONE", "FOO").replace("one", "foo")
+    after = load("foo")(BUILDERS)
+    builder = after[after.index("    def _build_foo") : after.index(CALL_ONE)]
+    moved = swap(after, (builder, ""), (call, f"\n{builder}"))
+    check_works(tmp_path, "foo", register("foo")(MODELS), load("foo")(moved))
 
 
 CHANGED = {
