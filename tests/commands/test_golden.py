@@ -49,11 +49,11 @@ def test_updated_trees_differ_in_nothing(golden: Path) -> None:
 def test_says_what_is_missing_changed_and_extra(golden: Path) -> None:
     config = golden / "registry/text/rlinf/config.py.diff"
     config.write_text(config.read_text().replace("FOO", "BAR"))
-    (golden / "documented/text/.rlinf-scaffold/foo.json").unlink()
+    (golden / "documented/text/rlinf/config.py.diff").unlink()
     (golden / "registry/old").mkdir()
     (golden / "registry/old/extra.txt").write_text("old\n")
     assert kinds(golden) == {
-        "documented/text/.rlinf-scaffold/foo.json": Kind.CREATE,
+        "documented/text/rlinf/config.py.diff": Kind.CREATE,
         "registry/old/extra.txt": Kind.DELETE,
         "registry/text/rlinf/config.py.diff": Kind.MODIFY,
     }
