@@ -16,7 +16,10 @@ HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 def console(*, terminal: bool) -> tuple[Console, io.StringIO]:
     file = io.StringIO()
     environment = {"TERM": "xterm"}
-    return Console(file=file, force_terminal=terminal, _environ=environment), file
+    width = 80 if terminal else 20
+    return Console(
+        file=file, force_terminal=terminal, width=width, _environ=environment
+    ), file
 
 
 def test_a_file_has_a_line_for_every_proof_that_ended() -> None:
