@@ -46,7 +46,9 @@ layers: $(READY) ## Which room may import which.
 	NO_COLOR=1 $(BIN)/lint-imports --no-cache
 
 fast: $(READY) ## Tests that need no torch, and the coverage that they must reach.
-	$(RUN) coverage run -m pytest -m 'not smoke and not real'
+	$(RUN) coverage erase
+	$(RUN) coverage run -m pytest --numprocesses 2 -m 'not smoke and not real'
+	$(RUN) coverage combine --quiet
 	$(RUN) coverage report --skip-covered
 
 golden: $(READY) ## Golden trees are what is rendered.
