@@ -267,6 +267,25 @@ def test_says_what_an_edited_file_cannot_be_compared_with(layout: str) -> None:
 
 
 @layouts
+def test_says_where_an_anchor_is_missing(layout: str) -> None:
+    tree = edited(APPLIED[layout], RECIPE, "a: 1\n")
+    source = RECIPES / "maniskill_ppo_openvla.yaml"
+    text = tree.contents[source].replace("@actor.model", "@critic.model")
+    recipe = next(
+        it for it in findings(edited(tree, source, text)) if it.surface == "recipe"
+    )
+    assert (recipe.path, recipe.problem) == (source, "missing")
+    assert "found no model/<x>@actor.model among its defaults" in recipe.message
+
+
+@layouts
+def test_names_a_file_with_other_line_endings(layout: str) -> None:
+    text = APPLIED[layout].contents[MODEL].replace("\n", "\r\n")
+    (finding,) = findings(edited(APPLIED[layout], MODEL, text))
+    assert (finding.path, finding.line, finding.problem) == (MODEL, 1, "edited")
+
+
+@layouts
 def test_a_wiring_that_is_gone_says_the_line(layout: str) -> None:
     tree = APPLIED[layout]
     (finding,) = findings(edited(tree, CONFIG, TREES[layout].contents[CONFIG]))

@@ -82,7 +82,7 @@ layouts = pytest.mark.parametrize("layout", TREES)
 specs = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 bases = pytest.mark.parametrize("base", BASES.values(), ids=BASES)
 drawn = settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
 
@@ -231,10 +231,9 @@ def test_ruff_finds_nothing_whatever_the_base(
     layout: str, base: Base, tmp_path: Path
 ) -> None:
     checkout = on_disk(layout, tmp_path / "rl")
-    for name in ("ab1", LONG_NAME):
-        changes = plan_for(checkout, ModelSpec(name=name), base)
-        apply(checkout, changes, None)
-        check_ruff(checkout, changes)
+    changes = plan_for(checkout, ModelSpec(name=LONG_NAME), base)
+    apply(checkout, changes, None)
+    check_ruff(checkout, changes)
 
 
 def with_file(
