@@ -10,7 +10,7 @@ export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types layers fast golden smoke bench picture readme catalogue
+.PHONY: help setup demo test lint types layers fast cover golden smoke bench picture readme catalogue
 
 help: ## Show these targets.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -32,7 +32,7 @@ demo: $(READY) ## Scaffold foo on Llama in a practice checkout in demo/, and pro
 	rm -rf demo
 	$(BIN)/rlinf-scaffold demo demo
 
-test: lint types layers fast golden smoke ## Everything that must hold.
+test: lint types layers cover golden smoke ## Everything that must hold.
 	@echo "make test: everything passed"
 
 lint: $(READY) ## Style and format.
@@ -45,9 +45,14 @@ types: $(READY) ## mypy --strict.
 layers: $(READY) ## Which room may import which.
 	NO_COLOR=1 $(BIN)/lint-imports --no-cache
 
-fast: $(READY) ## Tests that need no torch, and the coverage that they must reach.
+FAST := --numprocesses 2 --dist worksteal -m 'not smoke and not real'
+
+fast: $(READY) ## Tests that need no torch.
+	$(RUN) pytest $(FAST)
+
+cover: $(READY) ## The same, and the branches that they must cover.
 	$(RUN) coverage erase
-	$(RUN) coverage run -m pytest --numprocesses 2 -m 'not smoke and not real'
+	$(RUN) coverage run -m pytest $(FAST)
 	$(RUN) coverage combine --quiet
 	$(RUN) coverage report --skip-covered
 

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
+from ruff.__main__ import find_ruff_bin
 from trees import BASES, LLAMA, LONG_NAME, TREES, job_for, on_disk, plan_for, snapshot
 
 from rlinf_scaffold.apply import apply, undo
@@ -82,7 +83,7 @@ layouts = pytest.mark.parametrize("layout", TREES)
 specs = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 bases = pytest.mark.parametrize("base", BASES.values(), ids=BASES)
 drawn = settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
 
@@ -209,7 +210,7 @@ def check_ruff(checkout: Checkout, changes: ChangeSet) -> None:
     paths = [str(c.path) for c in changes if c.path.suffix == ".py"]
     for command in (("check", "--preview"), ("format", "--check")):
         finished = run(
-            [sys.executable, "-m", "ruff", *command, "--no-cache", *paths],
+            [find_ruff_bin(), *command, "--no-cache", *paths],
             cwd=checkout.root,
             timeout=60,
         )

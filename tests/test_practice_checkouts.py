@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
+from ruff.__main__ import find_ruff_bin
 
 from rlinf_scaffold.checkout import find_checkout
 from rlinf_scaffold.processes import Finished, run
@@ -81,7 +82,7 @@ def load(path: Path) -> dict[str, object]:
 
 
 def ruff(*arguments: str, cwd: Path) -> Finished:
-    return run([sys.executable, "-m", "ruff", *arguments], cwd=cwd, timeout=60)
+    return run([find_ruff_bin(), *arguments], cwd=cwd, timeout=60)
 
 
 def test_every_shipped_checkout_is_tested() -> None:

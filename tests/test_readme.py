@@ -43,7 +43,7 @@ def _is_there(link: str) -> bool:
     return link.startswith("https://") or (ROOT / link).exists()
 
 
-@pytest.mark.parametrize("target", re.findall(r"`make (\w+)`", TEXT))
+@pytest.mark.parametrize("target", re.findall(r"\$ make (\w+)", TEXT))
 def test_every_make_target_exists(target: str) -> None:
     assert f"\n{target}:" in (ROOT / "Makefile").read_text("utf-8")
 

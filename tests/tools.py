@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from ruff.__main__ import find_ruff_bin
+
 from rlinf_scaffold.processes import Finished, run
 from rlinf_scaffold.rendering import templates_folder
 from rlinf_scaffold.spec import Base
@@ -83,7 +85,7 @@ def check_ruff(folder: Path, before: str, after: str) -> None:
 
 
 def ruff(*arguments: str, folder: Path) -> Finished:
-    command = [sys.executable, "-m", "ruff", *arguments, "--no-cache"]
+    command = [find_ruff_bin(), *arguments, "--no-cache"]
     return run(command, cwd=folder, timeout=60)
 
 

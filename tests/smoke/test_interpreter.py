@@ -74,7 +74,8 @@ def test_packages_are_not_imported(
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("raise SystemExit('imported')")
     monkeypatch.setenv("PYTHONPATH", str(package.parent))
-    other = script(tmp_path, f'exec "{sys.executable}" "$@"')
+    # Without its site-packages, which may have a real torch.
+    other = script(tmp_path, f'exec "{sys.executable}" -S "$@"')
     assert probe_interpreter(other).packages.get(name) == version
 
 

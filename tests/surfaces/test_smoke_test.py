@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
+from ruff.__main__ import find_ruff_bin
 
 from rlinf_scaffold.checkout import MemoryTree
 from rlinf_scaffold.processes import run
@@ -36,7 +37,7 @@ def constants(source: str) -> dict[str, object]:
 
 
 def ruff(folder: Path, *arguments: str) -> str:
-    command = (sys.executable, "-m", "ruff", *arguments, "test_it.py")
+    command = (find_ruff_bin(), *arguments, "test_it.py")
     finished = run(command, cwd=folder, timeout=60)
     return "" if finished.returncode == 0 else finished.output
 
