@@ -10,7 +10,11 @@ from __future__ import annotations
 from functools import partial
 
 import torch  # noqa: TID251
-from torch.distributed import destroy_process_group, init_process_group  # noqa: TID251
+from torch.distributed import (  # noqa: TID251
+    barrier,
+    destroy_process_group,
+    init_process_group,
+)
 from torch.distributed.fsdp import FullyShardedDataParallel  # noqa: TID251
 from torch.distributed.fsdp.wrap import transformer_auto_wrap_policy  # noqa: TID251
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -39,6 +43,8 @@ def main() -> None:
     tokens = torch.arange(64).reshape(2, 32)
     model(input_ids=tokens, labels=tokens).loss.backward()
     torch.optim.SGD(model.parameters(), lr=0.1).step()
+    # Without it a rank may end while the other still talks to it, and gloo aborts.
+    barrier()
     destroy_process_group()
 
 
