@@ -64,7 +64,11 @@ def plan(tree: Tree, job: Job) -> ChangeSet:
         if surface.owns_files:
             owned.update(change.path for change in changes)
         overlay = overlay.write(changes)
-    existing = [c.path for c in overlay.changes() if c.path in owned and c.before]
+    existing = [
+        change.path
+        for change in overlay.changes()
+        if change.path in owned and change.before is not None
+    ]
     if existing:
         raise TargetExistsError(existing)
     return overlay.write([_manifest_change(overlay, job, owned, recorded)]).changes()

@@ -311,6 +311,12 @@ def test_refuses_to_overwrite_files(layout: str) -> None:
 
 
 @layouts
+def test_refuses_to_overwrite_a_file_with_nothing_in_it(layout: str) -> None:
+    with pytest.raises(TargetExistsError):
+        plan_for(with_file(TREES[layout], smoke_test_path("foo"), ""), FOO)
+
+
+@layouts
 def test_takes_what_it_would_write_itself_for_its_own(layout: str) -> None:
     planned = {
         change.path: change.after or "" for change in plan_for(TREES[layout], FOO)
