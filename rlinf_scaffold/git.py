@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
@@ -11,7 +10,6 @@ from rlinf_scaffold.errors import LaunchError
 from rlinf_scaffold.processes import run
 
 _SECONDS = 30.0
-_REVISION = re.compile(r"^[0-9a-f]{40,64}$", re.MULTILINE)
 # Set by git for its hooks: they would name another repository than the checkout's.
 _HOOK_VARIABLES = frozenset(
     {
@@ -42,13 +40,6 @@ def dirty_files(
     top = prefix.removesuffix("\n").rpartition("\n")[2]
     entries = {entry.rpartition("\n")[2][3:] for entry in (status or "").split("\0")}
     return tuple(path for path in asked if f"{top}{path}" in entries)
-
-
-def revision(root: Path) -> str | None:
-    """Return the commit that is checked out; None without git or a commit."""
-    answer = _git(root, "rev-parse", "--verify", "--quiet", "HEAD")
-    found = _REVISION.search(answer or "")
-    return found.group() if found else None
 
 
 def commit_all(root: Path, message: str) -> bool:
