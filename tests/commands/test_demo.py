@@ -9,7 +9,7 @@ from rlinf_scaffold.checkout import MemoryTree
 from rlinf_scaffold.commands.check import check
 from rlinf_scaffold.commands.demo import demo, make_checkout, walk
 from rlinf_scaffold.errors import InvalidAnswerError
-from rlinf_scaffold.git import dirty_files, revision
+from rlinf_scaffold.git import dirty_files
 from rlinf_scaffold.layouts import CONFIG, detect_layout
 
 
@@ -17,7 +17,7 @@ from rlinf_scaffold.layouts import CONFIG, detect_layout
 def test_makes_a_committed_checkout(layout: str, tmp_path: Path) -> None:
     checkout = make_checkout(tmp_path / "new/rl", layout)
     assert detect_layout(checkout).name == layout
-    assert revision(checkout.root)
+    assert (checkout.root / ".git/refs/heads").is_dir()
     assert not dirty_files(checkout.root, [CONFIG])
     files = {
         path for path, (_, data) in snapshot(checkout.root).items() if data is not None
