@@ -57,6 +57,9 @@ class Layout:
         register: ``rlinf/config.py`` with the model among the supported ones.
         load: ``rlinf/models/__init__.py`` with the model's loader branch or builder.
         modules: the templates of the model's own modules, and the files they become.
+        type_key: what a model's settings call its type.
+        loader_takes_path: whether ``get_model`` is given the checkpoint's folder too,
+            as its first argument.
     """
 
     name: str
@@ -66,6 +69,8 @@ class Layout:
     register: Callable[[str, ModelSpec], str]
     load: Callable[[str, ModelSpec, Base], str]
     modules: Callable[[ModelSpec], Mapping[str, PurePosixPath]]
+    type_key: str = "model_type"
+    loader_takes_path: bool = False
 
 
 def all_layouts() -> tuple[Layout, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from rlinf_scaffold.changes import FileChange
@@ -24,6 +24,16 @@ class Job:
     layout: Layout
     contract: Contract
     head: Head
+
+    @property
+    def values(self) -> Mapping[str, object]:
+        """What every template is given."""
+        return {
+            "spec": self.spec,
+            "base": self.base,
+            "layout": self.layout,
+            "contract": self.contract,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from rlinf_scaffold.surfaces import Job, Surface
 
 def _plan(tree: Tree, job: Job) -> Iterator[FileChange]:
     for template, path in job.layout.modules(job.spec).items():
-        text = render(template, {"spec": job.spec, "base": job.base})
+        text = render(template, job.values)
         yield FileChange(path, before=tree.read(path), after=text)
 
 

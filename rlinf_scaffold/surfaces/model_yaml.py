@@ -18,7 +18,7 @@ def model_yaml_path(name: str) -> PurePosixPath:
 
 def _plan(tree: Tree, job: Job) -> Iterator[FileChange]:
     path = model_yaml_path(job.spec.name)
-    text = render("model.yaml.j2", {"spec": job.spec, "base": job.base})
+    text = render("model.yaml.j2", job.values)
     yield FileChange(path, before=tree.read(path), after=text)
 
 

@@ -197,11 +197,7 @@ def _unfitness(draft: _Draft, spec: ModelSpec) -> str:
 def _derive(tree: Tree, source: PurePosixPath, job: Job) -> str:
     """Return the new model's recipe."""
     draft = _Draft(source, tree.read(source) or "")
-    values = members(
-        yaml.read_value(
-            render(_TEMPLATE, {"spec": job.spec, "base": job.base}), (), path=_TEMPLATE
-        )
-    )
+    values = members(yaml.read_value(render(_TEMPLATE, job.values), (), path=_TEMPLATE))
     mount, old_model = _find_mount(draft)
     old_values = _defaults(tree, source.with_name("model") / f"{old_model}.yaml")
     draft, new = _with_model_keys(draft, values)

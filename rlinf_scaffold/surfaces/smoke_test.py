@@ -18,8 +18,7 @@ def smoke_test_path(name: str) -> PurePosixPath:
 
 def _plan(tree: Tree, job: Job) -> Iterator[FileChange]:
     path = smoke_test_path(job.spec.name)
-    values = {"spec": job.spec, "base": job.base, "path": path}
-    text = render("smoke_test.py.j2", values)
+    text = render("smoke_test.py.j2", {**job.values, "path": path})
     yield FileChange(path, before=tree.read(path), after=text)
 
 
