@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from rlinf_scaffold import __version__
 from rlinf_scaffold.changes import ChangeSet, FileChange
 from rlinf_scaffold.checkout import Overlay, Tree
-from rlinf_scaffold.contracts import detect_contract
+from rlinf_scaffold.contracts import detect_contract, read_terms
 from rlinf_scaffold.errors import (
     AnswersChangedError,
     NameTakenError,
@@ -38,6 +38,7 @@ def resolve(tree: Tree, spec: ModelSpec, base: Base) -> Job:
         base=base,
         layout=layout,
         contract=detect_contract(tree),
+        terms=read_terms(tree),
         head=find_head(spec.head),
     )
 

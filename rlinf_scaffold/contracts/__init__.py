@@ -2,13 +2,60 @@
 
 from __future__ import annotations
 
+import ast
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from rlinf_scaffold.checkout import Tree
 from rlinf_scaffold.discovery import discover
 from rlinf_scaffold.errors import UnknownLayoutError
+from rlinf_scaffold.syntax import (
+    find_class,
+    find_function,
+    headline,
+    parameter_names,
+    parse,
+)
+
+ACTORS = PurePosixPath("rlinf/workers/actor")
+ROLLOUTS = PurePosixPath("rlinf/workers/rollout/hf")
+POLICY = PurePosixPath("rlinf/models/embodiment/base_policy.py")
+VALUE_HEAD = PurePosixPath("rlinf/models/embodiment/modules/value_head.py")
+MODEL_FUNCTIONS = PurePosixPath("rlinf/models/embodiment/model_utils.py")
+FUNCTIONS = PurePosixPath("rlinf/utils/utils.py")
+HEAD_PARAMETERS = (
+    "input_dim",
+    "hidden_sizes",
+    "output_dim",
+    "activation",
+    "bias_last",
+)
+_LOGPROBS = ("compute_logprobs_from_logits", ("logits", "target"))
+_ENTROPY = ("compute_entropy_from_logits", ("logits",))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What differs within a contract, as far as a generated policy depends on it.
+
+    Attributes:
+        policy: what ``BasePolicy`` is: ``abstract``, a ``module`` of torch, or nothing.
+        forward_type: whether ``ForwardType`` names the kinds of forward passes; they
+            are strings otherwise.
+        functions: the module of the functions that turn logits into log-probabilities
+            and entropy; empty where there are none.
+        classes_last: whether these want logits as [B, T, classes], not [B, classes, T].
+        actor_scales: whether the actor applies temperature and top-k to the logits
+            that the policy returns.
+    """
+
+    policy: str = ""
+    forward_type: bool = False
+    functions: str = ""
+    classes_last: bool = True
+    actor_scales: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,3 +103,90 @@ def match_contract(tree: Tree, contracts: Sequence[Contract]) -> Contract:
             for contract, gaps in missing.items()
         ],
     )
+
+
+def read_terms(tree: Tree) -> Terms:
+    """Return what a checkout's own classes and functions ask of a policy."""
+    policy = find_class(body_of(tree, POLICY), "BasePolicy")
+    home = _find_functions(tree)
+    scaled = find_function(body_of(tree, MODEL_FUNCTIONS), "custom_forward")
+    bases = [ast.unparse(base) for base in policy.bases] if policy else []
+    kind = "module" if any(base.endswith("Module") for base in bases) else "abstract"
+    return Terms(
+        policy=kind if policy else "",
+        forward_type=find_class(body_of(tree, POLICY), "ForwardType") is not None,
+        functions=".".join(home.with_suffix("").parts) if home else "",
+        classes_last=home is None or _takes_classes_last(body_of(tree, home)),
+        actor_scales=scaled is not None
+        and {"temperature", "top_k"} <= set(parameter_names(scaled)),
+    )
+
+
+def body_of(tree: Tree, path: PurePosixPath) -> list[ast.stmt]:
+    """Return the statements of a file, none where there is no such file."""
+    return parse(tree.read(path) or "", path).body
+
+
+def calls(tree: Tree, folder: PurePosixPath, *keywords: str) -> bool:
+    """Whether a file of a folder has a call with all these keywords."""
+    return any(
+        set(keywords) <= {keyword.arg for keyword in node.keywords}
+        for path in tree.files(folder)
+        if path.suffix == ".py" and keywords[0] in (tree.read(path) or "")
+        for node in ast.walk(parse(tree.read(path) or "", path))
+        if isinstance(node, ast.Call)
+    )
+
+
+def missing_head(tree: Tree, parameters: Sequence[str]) -> Iterator[str]:
+    """Yield what is wrong with ``ValueHead``, if it does not take these parameters."""
+    head = find_class(body_of(tree, VALUE_HEAD), "ValueHead")
+    init = find_function(head.body, "__init__") if head else None
+    if init is None or not set(parameter_names(init)) >= set(parameters):
+        what = f"ValueHead({', '.join(parameters)}) in {VALUE_HEAD}"
+        yield what + _instead(init or head)
+
+
+def missing_functions(tree: Tree, *paths: PurePosixPath) -> Iterator[str]:
+    """Yield which of the functions on logits none of these files has as expected."""
+    if _find_functions(tree) in paths:
+        return
+    for name, first in (_LOGPROBS, _ENTROPY):
+        found = [find_function(body_of(tree, path), name) for path in paths]
+        there = next((node for node in found if node), None)
+        if there is None or parameter_names(there)[: len(first)] != first:
+            where = " or ".join(map(str, paths))
+            yield f"{name}({', '.join(first)}) in {where}" + _instead(there)
+
+
+def _find_functions(tree: Tree) -> PurePosixPath | None:
+    """Return the file that policies take the functions on logits from."""
+    for path in (MODEL_FUNCTIONS, FUNCTIONS):
+        body = body_of(tree, path)
+        if all(
+            (function := find_function(body, name)) is not None
+            and parameter_names(function)[: len(first)] == first
+            for name, first in (_LOGPROBS, _ENTROPY)
+        ):
+            return path
+    return None
+
+
+def _takes_classes_last(body: list[ast.stmt]) -> bool:
+    """Whether the entropy is summed over the last dimension, not over the second."""
+    entropy = find_function(body, _ENTROPY[0])
+    keywords = (node for node in ast.walk(entropy or ast.Pass()) if _is_dim_one(node))
+    return not any(keywords)
+
+
+def _is_dim_one(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.keyword)
+        and node.arg == "dim"
+        and isinstance(node.value, ast.Constant)
+        and node.value.value == 1
+    )
+
+
+def _instead(node: ast.stmt | None) -> str:
+    return f" (line {node.lineno} has `{headline(node)}`)" if node else ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rlinf_scaffold.changes import FileChange
 from rlinf_scaffold.checkout import Tree
-from rlinf_scaffold.contracts import Contract
+from rlinf_scaffold.contracts import Contract, Terms
 from rlinf_scaffold.discovery import discover
 from rlinf_scaffold.heads import Head
 from rlinf_scaffold.layouts import Layout
@@ -23,6 +23,7 @@ class Job:
     base: Base
     layout: Layout
     contract: Contract
+    terms: Terms
     head: Head
 
     @property
@@ -33,6 +34,7 @@ class Job:
             "base": self.base,
             "layout": self.layout,
             "contract": self.contract,
+            "terms": self.terms,
         }
 
 

@@ -27,7 +27,7 @@ FILES = {
         "def compute_logprobs_from_logits(logits, target, op=None):\n    pass\n\n\n"
         "def compute_entropy_from_logits(logits, dim=-1):\n    pass\n"
     ),
-    ACTOR: "class Worker:\n    def run(self):\n        self.model(forward_inputs = 1)\n",
+    ACTOR: "class Worker:\n    def run(self):\n        self.model(forward_inputs = 1, compute_logprobs=True)\n",
 }
 MISSING = {
     "an emptied policy": (
@@ -77,11 +77,11 @@ MISSING = {
     ),
     "a call by place": (
         (ACTOR, "forward_inputs = 1", "forward_inputs"),
-        ("a call with forward_inputs=... in rlinf/workers/actor",),
+        ("a call with forward_inputs=..., compute_logprobs=... in rlinf/workers/actor",),
     ),
     "a call that is commented out": (
         (ACTOR, "self.model(", "pass  # self.model("),
-        ("a call with forward_inputs=... in rlinf/workers/actor",),
+        ("a call with forward_inputs=..., compute_logprobs=... in rlinf/workers/actor",),
     ),
 }
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from rlinf_scaffold.contracts import Contract
+from rlinf_scaffold.contracts import Contract, Terms
 from rlinf_scaffold.heads import find_head
 from rlinf_scaffold.layouts import Layout
 from rlinf_scaffold.spec import Base, ModelSpec
@@ -44,7 +44,8 @@ def job() -> Callable[..., Job]:
             spec=ModelSpec(name=name, **answers),
             base=BASE,
             layout=LAYOUT,
-            contract=Contract(name="plain", title="", missing=lambda tree: ()),
+            contract=Contract(name="forward_inputs", title="", missing=lambda tree: ()),
+            terms=Terms(),
             head=find_head("tokens"),
         )
 
