@@ -1,0 +1,8 @@
+# Copyright 2026 The rlinf-scaffold authors.
+# SPDX-License-Identifier: Apache-2.0
+
+from omegaconf import DictConfig
+
+
+def get_model(cfg: DictConfig, torch_dtype=None):
+    raise NotImplementedError("This practice checkout has no OpenVLA-OFT.")
