@@ -10,7 +10,8 @@ export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types layers fast cover golden smoke bench picture readme catalogue
+.PHONY: help setup demo test lint types layers fast cover golden smoke real bench
+.PHONY: picture readme catalogue
 
 help: ## Show these targets.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -61,6 +62,11 @@ golden: $(READY) ## Golden trees are what is rendered.
 
 smoke: $(READY) ## Generated smoke tests, run in this interpreter.
 	$(RUN) pytest -m 'smoke and not real'
+
+# PYTHONS names what proofs run in: `PYTHONS='v0.1=old/bin/python new/bin/python'`.
+real: $(READY) ## Every revision of RLinf that wired models anew: RLINF=a clone.
+	$(RUN) pytest --numprocesses 2 --dist worksteal -m real --rlinf-repo='$(or $(RLINF),$(error RLINF=PATH names the clone))' \
+	  $(addprefix --rlinf-python=,$(PYTHONS))
 
 bench: $(BENCH_READY) ## Ratios against something outside.
 	$(RUN) benchmarks.help
