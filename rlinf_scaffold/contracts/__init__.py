@@ -49,6 +49,8 @@ class Terms:
         classes_last: whether these want logits as [B, T, classes], not [B, classes, T].
         actor_scales: whether the actor applies temperature and top-k to the logits
             that the policy returns.
+        worker_sets_up: whether rollout workers give a policy its processor, with the
+            whole configuration of the run.
     """
 
     policy: str = ""
@@ -56,6 +58,7 @@ class Terms:
     functions: str = ""
     classes_last: bool = True
     actor_scales: bool = False
+    worker_sets_up: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +122,10 @@ def read_terms(tree: Tree) -> Terms:
         classes_last=home is None or _takes_classes_last(body_of(tree, home)),
         actor_scales=scaled is not None
         and {"temperature", "top_k"} <= set(parameter_names(scaled)),
+        worker_sets_up=any(
+            ast.unparse(call.func).endswith(".setup_config_and_processor")
+            for call in _calls(tree, ROLLOUTS, "setup_config_and_processor")
+        ),
     )
 
 
@@ -130,11 +137,8 @@ def body_of(tree: Tree, path: PurePosixPath) -> list[ast.stmt]:
 def calls(tree: Tree, folder: PurePosixPath, *keywords: str) -> bool:
     """Whether a file of a folder has a call with all these keywords."""
     return any(
-        set(keywords) <= {keyword.arg for keyword in node.keywords}
-        for path in tree.files(folder)
-        if path.suffix == ".py" and keywords[0] in (tree.read(path) or "")
-        for node in ast.walk(parse(tree.read(path) or "", path))
-        if isinstance(node, ast.Call)
+        set(keywords) <= {keyword.arg for keyword in call.keywords}
+        for call in _calls(tree, folder, keywords[0])
     )
 
 
@@ -157,6 +161,16 @@ def missing_functions(tree: Tree, *paths: PurePosixPath) -> Iterator[str]:
         if there is None or parameter_names(there)[: len(first)] != first:
             where = " or ".join(map(str, paths))
             yield f"{name}({', '.join(first)}) in {where}" + _instead(there)
+
+
+def _calls(tree: Tree, folder: PurePosixPath, word: str) -> Iterator[ast.Call]:
+    """Yield every call in those files of a folder that hold a word."""
+    for path in tree.files(folder):
+        source = tree.read(path) or ""
+        if path.suffix == ".py" and word in source:
+            for node in ast.walk(parse(source, path)):
+                if isinstance(node, ast.Call):
+                    yield node
 
 
 def _find_functions(tree: Tree) -> PurePosixPath | None:

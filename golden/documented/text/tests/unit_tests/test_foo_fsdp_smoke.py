@@ -55,7 +55,7 @@ MODEL_TYPE = "foo"
 POLICY = "FooForRLActionPrediction"
 BASE = "LlamaForCausalLM"
 REPOSITORY = Path(__file__).resolve().parents[2]
-CONFIG = REPOSITORY / "examples/embodiment/config/model" / f"{MODEL_TYPE}.yaml"
+CONFIG = REPOSITORY / "examples/embodiment/config/model/foo.yaml"
 LAYERS = [
     "LlamaDecoderLayer",
 ]
@@ -413,7 +413,8 @@ def load(config: DictConfig, device: torch.device) -> Callable[..., Any]:
 
     def load_policy(is_lora: bool = False) -> Any:
         torch.manual_seed(0)
-        policy = get_model(OmegaConf.merge(config, {"is_lora": is_lora}))
+        settings = OmegaConf.merge(config, {"is_lora": is_lora})
+        policy = get_model(settings)
         if policy is None:
             pytest.fail(f"get_model knows no {MODEL_TYPE}: is it registered?")
         for name, parameter in policy.named_parameters():
@@ -1163,8 +1164,8 @@ def shard(
     from torch.distributed import fsdp
     from torch.distributed.device_mesh import init_device_mesh
 
-    wrap_policy = {"transformer_layer_cls_to_wrap": LAYERS}
     use_orig_params = strategy.endswith("orig_params")
+    wrap_policy = {"transformer_layer_cls_to_wrap": LAYERS}
     config = OmegaConf.create(
         {"wrap_policy": wrap_policy, "use_orig_params": use_orig_params}
     )

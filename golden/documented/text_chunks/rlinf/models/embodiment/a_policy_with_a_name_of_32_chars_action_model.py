@@ -148,9 +148,11 @@ def filter_action_logits(
         float32 logits, shape [B, T, n_action_bins], where a dropped bin has the lowest
         finite value, so that entropy and gradients stay finite.
     """
-    temperature = sampling["temperature"].view(-1, 1, 1).float() / SAMPLING_UNITS
-    top_p = sampling["top_p"].view(-1, 1, 1).float() / SAMPLING_UNITS
-    top_k = sampling["top_k"].view(-1, 1, 1)
+    temperature = (
+        sampling["sampling_temperature"].view(-1, 1, 1).float() / SAMPLING_UNITS
+    )
+    top_p = sampling["sampling_top_p"].view(-1, 1, 1).float() / SAMPLING_UNITS
+    top_k = sampling["sampling_top_k"].view(-1, 1, 1)
 
     logits = logits.float() / temperature
     lowest = torch.finfo(logits.dtype).min
@@ -306,12 +308,16 @@ class APolicyWithANameOf32CharsForRLActionPrediction(LlamaForCausalLM, BasePolic
         return model
 
     def setup_config_and_processor(
-        self, model_config: PretrainedConfig, input_processor: PreTrainedTokenizerBase
+        self,
+        model_config: PretrainedConfig,
+        cfg: Any,
+        input_processor: PreTrainedTokenizerBase,
     ) -> None:
         """Take what surrounds the weights: action statistics and tokenizer.
 
         Args:
             model_config: Configuration that holds `norm_stats`.
+            cfg: Not used; rollout workers pass the configuration of the run.
             input_processor: Tokenizer of the checkpoint, padding on the left.
         """
         if input_processor.pad_token_id is None:
@@ -678,9 +684,9 @@ class APolicyWithANameOf32CharsForRLActionPrediction(LlamaForCausalLM, BasePolic
                 f"temperature={temperature} and top_p={top_p}."
             )
         values = {
-            "temperature": max(1, round(temperature * SAMPLING_UNITS)),
-            "top_k": top_k or 0,
-            "top_p": max(1, round(top_p * SAMPLING_UNITS)),
+            "sampling_temperature": max(1, round(temperature * SAMPLING_UNITS)),
+            "sampling_top_k": top_k or 0,
+            "sampling_top_p": max(1, round(top_p * SAMPLING_UNITS)),
         }
         return {
             key: input_ids.new_full((input_ids.shape[0],), value)
