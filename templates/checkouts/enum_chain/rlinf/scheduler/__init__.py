@@ -10,9 +10,7 @@ class Worker:
     """The process this code runs in.
 
     Attributes:
-        torch_platform: Torch's module for the accelerator, None without one.
-        torch_device_type: What `torch.device` calls that accelerator, else the CPU.
+        torch_platform: Torch's module for the accelerator, there or not.
     """
 
-    torch_platform = torch.cuda if torch.cuda.is_available() else None
-    torch_device_type = "cuda" if torch.cuda.is_available() else "cpu"
+    torch_platform = torch.cuda

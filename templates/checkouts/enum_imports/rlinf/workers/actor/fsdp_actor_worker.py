@@ -11,6 +11,7 @@ from rlinf.algorithms.losses import (
     compute_ppo_critic_loss,
     shape_logprobs,
 )
+from rlinf.config import SupportedModel
 from rlinf.hybrid_engines.fsdp import FSDP, FSDPModule
 
 
@@ -41,12 +42,13 @@ class EmbodiedFSDPActor:
     ) -> None:
         """Add one micro batch to the gradients and its numbers to the metrics."""
         kwargs = {}
-        if self.cfg.actor.model.model_type in ["openvla"]:
+        if SupportedModel(self.cfg.actor.model.model_type) in [
+            SupportedModel.OPENVLA,
+            SupportedModel.OPENVLA_OFT,
+        ]:
             sampling = self.cfg.algorithm.sampling_params
-            kwargs = {
-                "temperature": sampling.temperature_train,
-                "top_k": sampling.top_k,
-            }
+            kwargs["temperature"] = sampling.temperature_train
+            kwargs["top_k"] = sampling.top_k
 
         with self.before_micro_batch(is_last):
             output = self.model(

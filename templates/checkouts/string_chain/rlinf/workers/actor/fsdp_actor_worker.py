@@ -1,8 +1,6 @@
 # Copyright 2026 The rlinf-scaffold authors.
 # SPDX-License-Identifier: Apache-2.0
 
-from contextlib import AbstractContextManager, nullcontext
-
 import torch
 from omegaconf import DictConfig
 
@@ -11,7 +9,7 @@ from rlinf.algorithms.losses import (
     compute_ppo_critic_loss,
     shape_logprobs,
 )
-from rlinf.hybrid_engines.fsdp import FSDP, FSDPModule
+from rlinf.models.embodiment.model_utils import custom_forward
 
 
 class EmbodiedFSDPActor:
@@ -24,47 +22,44 @@ class EmbodiedFSDPActor:
             cfg.actor.global_batch_size // cfg.actor.micro_batch_size
         )
 
-    def before_micro_batch(self, is_last: bool) -> AbstractContextManager:
-        """Return the context of a backward pass; ranks exchange gradients last."""
-        if isinstance(self.model, FSDPModule):
-            self.model.set_requires_gradient_sync(is_last)
-        elif isinstance(self.model, FSDP) and not is_last:
-            return self.model.no_sync()
-        return nullcontext()
-
     def train_micro_batch(
-        self,
-        micro_batch: dict[str, torch.Tensor],
-        metrics: dict[str, list[float]],
-        *,
-        is_last: bool,
+        self, data: dict[str, torch.Tensor], metrics: dict[str, list[float]]
     ) -> None:
         """Add one micro batch to the gradients and its numbers to the metrics."""
-        kwargs = {}
-        if self.cfg.actor.model.model_type in ["openvla"]:
-            sampling = self.cfg.algorithm.sampling_params
-            kwargs = {
-                "temperature": sampling.temperature_train,
-                "top_k": sampling.top_k,
-            }
+        data = self.model.preprocess_for_train(data)
+        input_ids = data["input_ids"]
+        action_tokens = data["action_tokens"]
+        attention_mask = data["attention_mask"]
+        pixel_values = data["pixel_values"]
 
-        with self.before_micro_batch(is_last):
-            output = self.model(
-                forward_inputs=micro_batch["forward_inputs"],
-                compute_logprobs=True,
-                compute_entropy=self.cfg.algorithm.entropy_bonus > 0,
-                compute_values=self.cfg.algorithm.adv_type == "gae",
-                use_cache=False,
-                **kwargs,
-            )
-            loss, numbers = self._loss(output, micro_batch)
-            (loss / self.gradient_accumulation).backward()
+        action_token_len = self.model.action_dim * self.model.num_action_chunks
+
+        logits_processor_args = {
+            "action_tokens": action_tokens,
+            "vocab_size": self.model.vocab_size,
+            "n_action_bins": self.model.config.n_action_bins,
+        }
+
+        output_dict = custom_forward(
+            self.model,
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            pixel_values=pixel_values,
+            action_token_len=action_token_len,
+            value_model=self.cfg.algorithm.adv_type == "embodied_gae",
+            value_head_mode=self.cfg.actor.model.get("vh_mode", None),
+            temperature=self.cfg.algorithm.sampling_params.temperature_train,
+            top_k=self.cfg.algorithm.sampling_params.top_k,
+            logits_processor_args=logits_processor_args,
+        )
+        loss, numbers = self._loss(output_dict, data)
+        (loss / self.gradient_accumulation).backward()
         for name, number in numbers.items():
             metrics.setdefault(name, []).append(number.item())
 
     def _loss(self, output, batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         algorithm = self.cfg.algorithm
-        action_dim = self.cfg.actor.model.get("action_dim", 7)
+        action_dim = self.model.action_dim
         logprobs, old_logprobs = (
             shape_logprobs(each, action_dim, algorithm.logprob_type)
             for each in (output["logprobs"], batch["prev_logprobs"])
@@ -80,7 +75,7 @@ class EmbodiedFSDPActor:
             advantages=advantages,
             clip_ratio_c=algorithm.get("clip_ratio_c", None),
         )
-        if algorithm.loss_type == "actor_critic":
+        if algorithm.loss_type == "embodied_ppo":
             critic_loss, critic_numbers = compute_ppo_critic_loss(
                 output["values"],
                 batch["returns"],

@@ -34,30 +34,26 @@ class EmbodiedFSDPActor:
 
     def train_micro_batch(
         self,
-        micro_batch: dict[str, torch.Tensor],
+        data: dict[str, torch.Tensor],
         metrics: dict[str, list[float]],
         *,
         is_last: bool,
     ) -> None:
         """Add one micro batch to the gradients and its numbers to the metrics."""
-        kwargs = {}
-        if self.cfg.actor.model.model_type in ["openvla"]:
-            sampling = self.cfg.algorithm.sampling_params
-            kwargs = {
-                "temperature": sampling.temperature_train,
-                "top_k": sampling.top_k,
-            }
+        if self.cfg.actor.model.model_name in ["openvla", "openvla_oft"]:
+            data["temperature"] = self.cfg.algorithm.sampling_params.temperature_train
+            data["top_k"] = self.cfg.algorithm.sampling_params.top_k
 
+        compute_values = self.cfg.algorithm.adv_type == "gae"
         with self.before_micro_batch(is_last):
-            output = self.model(
-                forward_inputs=micro_batch["forward_inputs"],
+            output_dict = self.model(
+                data=data,
                 compute_logprobs=True,
                 compute_entropy=self.cfg.algorithm.entropy_bonus > 0,
-                compute_values=self.cfg.algorithm.adv_type == "gae",
+                compute_values=compute_values,
                 use_cache=False,
-                **kwargs,
             )
-            loss, numbers = self._loss(output, micro_batch)
+            loss, numbers = self._loss(output_dict, data)
             (loss / self.gradient_accumulation).backward()
         for name, number in numbers.items():
             metrics.setdefault(name, []).append(number.item())

@@ -1,13 +1,15 @@
 # Copyright 2026 The rlinf-scaffold authors.
 # SPDX-License-Identifier: Apache-2.0
 
+import copy
 from typing import Any, Literal
 
-import numpy as np
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
-from rlinf.models import get_model, get_model_config_and_processor
+from rlinf.config import SupportedModel
+from rlinf.models import get_model
+from rlinf.models.embodiment.base_policy import BasePolicy
 
 
 class MultiStepRolloutWorker:
@@ -15,52 +17,68 @@ class MultiStepRolloutWorker:
 
     def __init__(self, cfg: DictConfig):
         self.cfg = cfg
-        self.model_cfg = cfg.actor.model
 
-    def init_worker(self) -> None:
+    def init_worker(self):
         """Build the model from the actor's recipe with the rollout's overrides."""
-        recipe = OmegaConf.create({**self.model_cfg, **self.cfg.rollout.model})
-        self.hf_model = get_model(recipe)
-        if self.model_cfg.model_type in ["openvla"]:
-            model_config, input_processor = get_model_config_and_processor(
-                self.cfg.actor
-            )
-            self.hf_model.setup_config_and_processor(
-                model_config, self.cfg, input_processor
-            )
+        rollout_model_config = copy.deepcopy(self.cfg.actor.model)
+        with open_dict(rollout_model_config):
+            rollout_model_config.precision = self.cfg.rollout.model.precision
+            rollout_model_config.model_path = self.cfg.rollout.model.model_path
+
+        self.hf_model: BasePolicy = get_model(rollout_model_config)
+
+        if self.cfg.runner.get("ckpt_path", None):
+            self.hf_model.load_state_dict(torch.load(self.cfg.runner.ckpt_path))
+
         self.hf_model.eval()
         self.setup_sample_params()
 
-    def setup_sample_params(self) -> None:
-        """Read how to sample tokens; a recipe without sampling leaves it to the model."""
-        sampling = self.cfg.algorithm.get("sampling_params", None)
-        if sampling is None:
-            self._sampling: dict[str, dict[str, Any]] = {"train": {}, "eval": {}}
-            return
+    def setup_sample_params(self):
+        """Read how to sample tokens."""
+        length = OmegaConf.to_container(self.cfg.algorithm.length_params)
+        sampling = OmegaConf.to_container(self.cfg.algorithm.sampling_params)
         shared = {
-            "top_k": sampling.top_k,
-            "top_p": sampling.top_p,
-            "max_new_tokens": self.cfg.algorithm.length_params.max_new_token,
+            "top_k": sampling["top_k"],
+            "top_p": sampling["top_p"],
+            "max_new_tokens": length["max_new_token"],
         }
-        hot = sampling.temperature_train if sampling.do_sample else 1.0
-        cool = sampling.temperature_eval
-        self._sampling = {
-            "train": {**shared, "do_sample": sampling.do_sample, "temperature": hot},
-            "eval": {**shared, "do_sample": cool > 0, "temperature": cool},
+        hot = sampling["temperature_train"] if sampling["do_sample"] else 1.0
+        cool = sampling["temperature_eval"]
+        self._train_sampling_params = {
+            "do_sample": sampling["do_sample"],
+            "temperature": hot,
+            **shared,
+        }
+        self._eval_sampling_params = {
+            "do_sample": cool > 0,
+            "temperature": cool,
+            **shared,
         }
 
     def predict(
         self, env_obs: dict[str, Any], mode: Literal["train", "eval"] = "train"
     ) -> tuple[torch.Tensor, dict[str, Any]]:
         """Return actions [B, C, D] and what training needs to score them again."""
-        kwargs = self._sampling[mode]
-        if self.model_cfg.model_type in ["mlp_policy"]:
+        kwargs = (
+            self._train_sampling_params
+            if mode == "train"
+            else self._eval_sampling_params
+        )
+
+        if SupportedModel(self.cfg.actor.model.model_type) in [
+            SupportedModel.OPENPI,
+            SupportedModel.MLP_POLICY,
+        ]:
             kwargs = {"mode": mode}
+
+        if SupportedModel(self.cfg.actor.model.model_type) in [
+            SupportedModel.MLP_POLICY,
+        ]:
+            kwargs["return_obs"] = not hasattr(self.hf_model, "q_head")
+
         with torch.no_grad():
             actions, result = self.hf_model.predict_action_batch(
                 env_obs=env_obs,
                 **kwargs,
             )
-        if isinstance(actions, np.ndarray):
-            actions = torch.from_numpy(actions)
         return actions, result
