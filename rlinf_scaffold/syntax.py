@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -95,6 +95,13 @@ def find_literal(value: ast.expr) -> ast.Set | ast.List | ast.Tuple | None:
     return value if isinstance(value, (ast.Set, ast.List, ast.Tuple)) else None
 
 
+def strings(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, int]]:
+    """Yield the string constants among nodes, with their lines."""
+    for node in nodes:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value, node.lineno
+
+
 def bound_names(body: list[ast.stmt]) -> set[str]:
     """Return the names that statements bind where they stand, blocks included."""
     names: set[str] = set()
@@ -130,20 +137,21 @@ def takes(
     arguments = function.args
     ordered = [p.arg for p in (*arguments.posonlyargs, *arguments.args)]
     named = {p.arg for p in (*arguments.args, *arguments.kwonlyargs)}
-    required = {
-        *ordered[: len(ordered) - len(arguments.defaults)],
-        *(
-            parameter.arg
-            for parameter, default in zip(
-                arguments.kwonlyargs, arguments.kw_defaults, strict=True
-            )
-            if default is None
-        ),
-    }
     return (
         tuple(ordered[: len(positional)]) == positional
         and set(keywords) <= named
-        and required <= {*positional, *keywords}
+        and {*required_parameters(function)} <= {*positional, *keywords}
+    )
+
+
+def required_parameters(function: ast.FunctionDef) -> tuple[str, ...]:
+    """Return the names of a function's parameters that have no default."""
+    arguments = function.args
+    ordered = (*arguments.posonlyargs, *arguments.args)
+    keywords = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    return (
+        *(p.arg for p in ordered[: len(ordered) - len(arguments.defaults)]),
+        *(p.arg for p, default in keywords if default is None),
     )
 
 

@@ -1,4 +1,4 @@
-"""Insert a statement behind the last of its like, at the top level or in a function."""
+"""Insert a statement behind the last of its like: at the top level, or inside."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from rlinf_scaffold.codemods.source import Edit, open_window, statement
 from rlinf_scaffold.errors import AnchorNotFoundError
-from rlinf_scaffold.syntax import find_function, parse
+from rlinf_scaffold.syntax import find_class, find_function, parse
 
 Like = Callable[[ast.stmt], bool]
 
@@ -66,7 +66,7 @@ def insert_in_function(
     def apply(source: str) -> str:
         node = find_function(parse(source, path).body, function)
         place = _last(node.body, like, above) if node else None
-        if node is None or place is None or node.body[0].lineno == node.lineno:
+        if node is None or place is None or _is_on_one_line(node):
             raise AnchorNotFoundError(
                 path, f"{anchor} in {function}()", f"add to {function}():\n{text}"
             )
@@ -74,6 +74,32 @@ def insert_in_function(
         return _insert_behind(source, path, node.body[place], text, blank_lines)
 
     return apply
+
+
+def insert_in_class(
+    path: PurePosixPath, name: str, like: Like, text: str, *, anchor: str
+) -> Edit:
+    """Return the edit that inserts into a top-level class, as `insert_after_last`.
+
+    Raises (when applied):
+        AnchorNotFoundError: no such class, or no statement of its like in it.
+    """
+
+    def apply(source: str) -> str:
+        node = find_class(parse(source, path).body, name)
+        place = _last(node.body, like, above=None) if node else None
+        if node is None or place is None or _is_on_one_line(node):
+            raise AnchorNotFoundError(
+                path, f"{anchor} in class {name}", f"add to class {name}:\n{text}"
+            )
+
+        return _insert_behind(source, path, node.body[place], text, blank_lines=0)
+
+    return apply
+
+
+def _is_on_one_line(node: ast.FunctionDef | ast.ClassDef) -> bool:
+    return node.body[0].lineno == node.lineno
 
 
 def _insert_behind(

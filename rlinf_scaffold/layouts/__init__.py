@@ -2,46 +2,27 @@
 
 from __future__ import annotations
 
-import ast
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from rlinf_scaffold.checkout import Tree
 from rlinf_scaffold.discovery import discover
 from rlinf_scaffold.errors import UnknownLayoutError
-from rlinf_scaffold.spec import Base, ModelSpec
-from rlinf_scaffold.syntax import headline
+from rlinf_scaffold.spec import ModelSpec
+from rlinf_scaffold.wiring import CONFIG, LOADER, POLICIES, Check
 
-CONFIG = PurePosixPath("rlinf/config.py")
-LOADER = PurePosixPath("rlinf/models/__init__.py")
-POLICIES = PurePosixPath("rlinf/models/embodiment")
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that a layout needs of a checkout.
-
-    Attributes:
-        what: the thing, in words.
-        path: the file that it belongs in.
-        node: the statement that is it, or that stands in its place, if any does.
-        holds: whether it is there as the layout needs it.
-    """
-
-    what: str
-    path: PurePosixPath
-    node: ast.stmt | None
-    holds: bool
-
-    def __str__(self) -> str:
-        if self.node is None:
-            return f"{self.what} in {self.path}"
-        if self.holds:
-            return f"{self.what} at {self.path}:{self.node.lineno}"
-        there = f"line {self.node.lineno} has `{headline(self.node)}`"
-        return f"{self.what} in {self.path} ({there})"
+__all__ = [
+    "CONFIG",
+    "LOADER",
+    "POLICIES",
+    "Check",
+    "Layout",
+    "all_layouts",
+    "detect_layout",
+    "match_layout",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +36,8 @@ class Layout:
             where all of it holds.
         model_types: every model type already wired, and where (``path:line``).
         register: ``rlinf/config.py`` with the model among the supported ones.
-        load: ``rlinf/models/__init__.py`` with the model's loader branch or builder.
+        load: ``rlinf/models/__init__.py`` with the model's loader branch or builder,
+            from what every template is given.
         modules: the templates of the model's own modules, and the files they become.
         type_key: what a model's settings call its type.
         loader_takes_path: whether ``get_model`` is given the checkpoint's folder too,
@@ -67,7 +49,7 @@ class Layout:
     detect: Callable[[Tree], tuple[Check, ...]]
     model_types: Callable[[Tree], Mapping[str, str]]
     register: Callable[[str, ModelSpec], str]
-    load: Callable[[str, ModelSpec, Base], str]
+    load: Callable[[str, ModelSpec, Mapping[str, object]], str]
     modules: Callable[[ModelSpec], Mapping[str, PurePosixPath]]
     type_key: str = "model_type"
     loader_takes_path: bool = False
@@ -96,17 +78,35 @@ def match_layout(tree: Tree, layouts: Sequence[Layout]) -> Layout:
     ]
     if len(matching) == 1:
         return matching[0]
-    findings = [_finding(layout, needs) for layout, needs in checks.items()]
-    verb = "take all but one away" if matching else "mend what one of them misses"
-    raise UnknownLayoutError(
-        "registration", [*findings, f"by hand: {verb}, then run again"]
-    )
+    raise UnknownLayoutError("registration", [*_findings(checks, matching)])
 
 
-def _finding(layout: Layout, checks: Sequence[Check]) -> str:
-    found = "; ".join(str(check) for check in checks if check.holds)
-    missing = "; ".join(str(check) for check in checks if not check.holds)
-    return (
-        f"{layout.name} ({layout.title}): found {found or 'nothing of it'}; "
-        f"missing {missing or 'nothing'}"
-    )
+def _findings(
+    checks: Mapping[Layout, Sequence[Check]], matching: Sequence[Layout]
+) -> Iterator[str]:
+    """Yield what was found and what to do about it, the nearest layout first."""
+    if matching:
+        for layout in matching:
+            yield f"{layout.name} ({layout.title}): all of it is there"
+        yield "by hand: take all but one away, then run again"
+        return
+    nearest = max(checks, key=lambda layout: _share(checks[layout]))
+    needs = checks[nearest]
+    yield f"nearest to {nearest.name} ({nearest.title}): {_count(needs)} are there"
+    missing = [check for check in needs if not check.holds]
+    for check in missing:
+        yield f"missing {check}"
+    others = [layout for layout in checks if layout is not nearest]
+    if others:
+        counts = (f"{layout.name} {_count(checks[layout])}" for layout in others)
+        yield f"further off: {', '.join(counts)}"
+    edits = "; ".join(check.hand_edit for check in missing)
+    yield f"by hand: {edits}; then run again"
+
+
+def _share(checks: Sequence[Check]) -> float:
+    return sum(check.holds for check in checks) / len(checks)
+
+
+def _count(checks: Sequence[Check]) -> str:
+    return f"{sum(check.holds for check in checks)} of {len(checks)}"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import TypeGuard
 
 from rlinf_scaffold.checkout import Tree
@@ -16,9 +15,9 @@ from rlinf_scaffold.codemods.collections import append_element
 from rlinf_scaffold.codemods.source import Edit, edit
 from rlinf_scaffold.codemods.statements import insert_after_last, insert_in_function
 from rlinf_scaffold.errors import NameTakenError, WiringChangedError
-from rlinf_scaffold.layouts import CONFIG, LOADER, POLICIES, Check, Layout
+from rlinf_scaffold.layouts import Layout
 from rlinf_scaffold.rendering import fit
-from rlinf_scaffold.spec import Base, ModelSpec
+from rlinf_scaffold.spec import ModelSpec
 from rlinf_scaffold.syntax import (
     Assignment,
     bound_names,
@@ -31,6 +30,7 @@ from rlinf_scaffold.syntax import (
     parse,
     takes,
 )
+from rlinf_scaffold.wiring import CONFIG, LOADER, Check, package
 
 _SET = "EMBODIED_MODEL"
 _REGISTRAR = "_register_builtin_models"
@@ -192,8 +192,8 @@ def _members(value: ast.expr) -> set[str]:
     return {ast.unparse(n) for n in ast.walk(value) if isinstance(n, ast.Attribute)}
 
 
-def _load(source: str, spec: ModelSpec, base: Base) -> str:
-    del base  # the builder is the same for every base
+def _load(source: str, spec: ModelSpec, values: Mapping[str, object]) -> str:
+    del values  # the builder is the same for every base and contract
     registrar = find_function(parse(source, LOADER).body, _REGISTRAR)
     body = registrar.body if registrar else []
     name = f"_build_{spec.name}"
@@ -266,16 +266,6 @@ def _is_register_call(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and _calls(node.value, "register_model")
 
 
-def _modules(spec: ModelSpec) -> Mapping[str, PurePosixPath]:
-    package = POLICIES / spec.name
-    return {
-        "model/package.py.j2": package / "__init__.py",
-        f"model/{spec.head}_action_model.py.j2": (
-            package / f"{spec.name}_action_model.py"
-        ),
-    }
-
-
 layout = Layout(
     name="registry",
     title="registered builders, RLinf v0.3 and main",
@@ -283,5 +273,5 @@ layout = Layout(
     model_types=_model_types,
     register=_register,
     load=_load,
-    modules=_modules,
+    modules=package,
 )

@@ -12,7 +12,7 @@ from rlinf_scaffold.surfaces import Job, Surface
 
 def _plan(tree: Tree, job: Job) -> Iterator[FileChange]:
     source = tree.read(LOADER) or ""
-    after = job.layout.load(source, job.spec, job.base)
+    after = job.layout.load(source, job.spec, job.values)
     yield FileChange(LOADER, before=source, after=after)
 
 

@@ -1,0 +1,340 @@
+"""How ``rlinf/models/__init__.py`` tells models apart: if/elif chains on their type."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from rlinf_scaffold.checkout import Tree
+from rlinf_scaffold.codemods.branches import add_branch
+from rlinf_scaffold.codemods.source import Edit, edit
+from rlinf_scaffold.errors import AnchorNotFoundError, WiringChangedError
+from rlinf_scaffold.rendering import render
+from rlinf_scaffold.spec import ModelSpec
+from rlinf_scaffold.subjects import MODELS, Subject, Wording, read_origins
+from rlinf_scaffold.supported import Supported
+from rlinf_scaffold.syntax import (
+    bound_names,
+    find_function,
+    is_same_code,
+    parse,
+    required_parameters,
+)
+from rlinf_scaffold.wiring import CONFIG, LOADER, Check
+
+_PACKAGES = (".embodiment", "rlinf.models.embodiment")
+_EXITS = (ast.Return, ast.Raise)
+_GIVEN = {"torch_dtype": "precision", "model_path": "model_path"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispatch:
+    """A function that dispatches on the model type, and what a branch of it relies on.
+
+    Attributes:
+        function: its name.
+        key: where, below the settings that it is given, the model type stands.
+        members: whether its chain compares with members of the Enum, not with strings.
+        binds: what every branch binds, for the statements below the chain to read.
+        template: the branch to add.
+        imports: whether branches bind by importing.
+        takes_path: whether it is given the checkpoint's folder before the settings.
+        given: what it binds above the chain.
+    """
+
+    function: str
+    key: str
+    members: bool
+    binds: tuple[str, ...]
+    template: str
+    imports: bool = False
+    takes_path: bool = False
+    given: tuple[str, ...] = ()
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The parameters that have no default, by the names that RLinf gives them."""
+        return ("model_path", "cfg") if self.takes_path else ("cfg",)
+
+    @property
+    def chain(self) -> str:
+        """Its chain, in words."""
+        values = f"members of {MODELS}" if self.members else "strings"
+        binds = "imports" if self.imports else "binds"
+        return (
+            f"{self.function}() with an if/elif chain that compares cfg.{self.key} with "
+            f"{values} and {binds} {', '.join(self.binds)}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """The chain of a function, as it is written.
+
+    Attributes:
+        node: its ``if``.
+        subject: what it compares.
+        wording: how most of its branches do.
+        names: what a branch goes by: the settings, the folder and what it binds.
+    """
+
+    node: ast.If
+    subject: Subject
+    wording: Wording
+    names: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """A generation of RLinf's registration that dispatches in if/elif chains."""
+
+    supported: Supported
+    dispatches: tuple[Dispatch, ...]
+
+    def detect(self, tree: Tree) -> tuple[Check, ...]:
+        """Return what it needs of a checkout."""
+        config, loader = _bodies(tree)
+        checks = (_checks(loader, dispatch) for dispatch in self.dispatches)
+        return (self.supported.check(config), *(c for each in checks for c in each))
+
+    def model_types(self, tree: Tree) -> Mapping[str, str]:
+        """Return every model that is wired, and where."""
+        config, loader = _bodies(tree)
+        members = {
+            f"{MODELS}.{member}": name
+            for member, name in self.supported.members(config).items()
+        }
+        types: dict[str, str] = {}
+        for dispatch in self.dispatches:
+            for model, line in _dispatched(loader, dispatch):
+                name = members.get(model, model.removeprefix(f"{MODELS}.").lower())
+                types[name] = f"{LOADER}:{line}"
+        for name, line in self.supported.names(config).items():
+            types[name] = f"{CONFIG}:{line}"
+        return types
+
+    def register(self, source: str, spec: ModelSpec) -> str:
+        """Return ``rlinf/config.py`` with the model among the supported ones."""
+        return self.supported.add(source, spec)
+
+    def load(self, source: str, spec: ModelSpec, values: Mapping[str, object]) -> str:
+        """Return ``rlinf/models/__init__.py`` with a branch for the model."""
+        branches = [
+            _branch(source, dispatch, spec, values) for dispatch in self.dispatches
+        ]
+        edits = [branch for branch in branches if branch is not None]
+        return edit(source, LOADER, *edits) if edits else source
+
+
+def _bodies(tree: Tree) -> tuple[list[ast.stmt], list[ast.stmt]]:
+    config, loader = (
+        parse(tree.read(path) or "", path).body for path in (CONFIG, LOADER)
+    )
+    return config, loader
+
+
+def _checks(body: list[ast.stmt], dispatch: Dispatch) -> Iterator[Check]:
+    name = dispatch.function
+    function = find_function(body, name)
+    yield Check(
+        f"{name}({', '.join(dispatch.parameters)})",
+        LOADER,
+        function,
+        function is not None and _subject(function, dispatch) is not None,
+    )
+    found = _find_chain(body, dispatch)
+    if isinstance(found, _Chain):
+        yield Check(dispatch.chain, LOADER, found.node, True)
+    else:
+        yield Check(dispatch.chain, LOADER, found, False)
+    for given in dispatch.given:
+        what = f"{name}() that binds {given} above that chain"
+        holds = isinstance(found, _Chain) and given in found.names
+        yield Check(what, LOADER, function, holds)
+    end = function.body[-1] if function else None
+    holds = isinstance(end, ast.Return) and end.value is not None
+    yield Check(f"{name}() that ends in a return", LOADER, end, holds)
+
+
+def _subject(function: ast.FunctionDef, dispatch: Dispatch) -> Subject | None:
+    """Return the model type that a function is to dispatch on, if it is given one."""
+    required = required_parameters(function)
+    if len(required) != len(dispatch.parameters):
+        return None
+    return Subject(f"{required[-1]}.{dispatch.key}", {})
+
+
+def _find_chain(body: list[ast.stmt], dispatch: Dispatch) -> _Chain | ast.stmt | None:
+    """Return the chain where a branch must go for it to run, if that is certain.
+
+    It is the one with an ``else``, which would take the model for an unknown one.
+    Otherwise return the statement that stands in the way.
+    """
+    function = find_function(body, dispatch.function)
+    subject = _subject(function, dispatch) if function else None
+    if function is None or subject is None:
+        return function
+    chains = list(_chains(function, dispatch, subject))
+    closed = [chain for chain in chains if _links(chain.node)[-1].orelse]
+    chain = next(iter([*closed, *chains]), None)
+    if chain is None:
+        return function
+    above = [line for line in function.body if line.lineno < chain.node.lineno]
+    guards = [g for g in above if isinstance(g, ast.If) and _leaves(g.body)]
+    for link in (*guards, *_links(chain.node)):
+        if chain.subject.may_take(link.test) and not _is_guard(link):
+            return link
+    given = {
+        name: local
+        for name in dispatch.given
+        if (local := _given(name, [*body, *above], chain.subject)) is not None
+    }
+    return _Chain(chain.node, chain.subject, chain.wording, {**chain.names, **given})
+
+
+def _chains(
+    function: ast.FunctionDef, dispatch: Dispatch, subject: Subject
+) -> Iterator[_Chain]:
+    for index, node in enumerate(function.body):
+        if not isinstance(node, ast.If):
+            continue
+        seen = Subject(subject.key, read_origins(function.body[:index]))
+        branches = [link for link in _links(node) if seen.names(link.test)]
+        wordings = [w for link in branches for w in seen.wordings(link.test)]
+        bound = _bound(branches, function.body[index + 1 :], dispatch)
+        if wordings and bound:
+            wording = max(wordings, key=wordings.count)
+            if wording.is_of_members is dispatch.members:
+                required = required_parameters(function)
+                names = dict(zip(dispatch.parameters, required, strict=True))
+                yield _Chain(node, seen, wording, {**names, **bound})
+
+
+def _bound(
+    branches: list[ast.If], below: list[ast.stmt], dispatch: Dispatch
+) -> Mapping[str, str]:
+    """Return what the branches call what they bind; empty where that is not certain."""
+    names: list[str] = []
+    for statement in below:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                names.append(node.id)
+    for branch in branches:
+        imported = {
+            alias.asname or alias.name
+            for node in branch.body
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        }
+        bound = bound_names(branch.body)
+        bound = bound & imported if dispatch.imports else bound - imported
+        if not _leaves(branch.body):
+            names = [name for name in names if name in bound]
+    found = tuple(dict.fromkeys(names))
+    if {*dispatch.binds} <= {*found}:
+        return {name: name for name in dispatch.binds}
+    if len(found) != len(dispatch.binds):
+        return {}
+    return dict(zip(dispatch.binds, found, strict=True))
+
+
+def _given(name: str, above: list[ast.stmt], subject: Subject) -> str | None:
+    """Return what a function calls a value that it binds above its chain."""
+    if name in bound_names(above):
+        return name
+    key = f"{subject.key.partition('.')[0]}.{_GIVEN[name]}"
+    origins = subject.origins.items()
+    return next((local for local, path in origins if path == key), None)
+
+
+def _leaves(body: list[ast.stmt]) -> bool:
+    return isinstance(body[-1], _EXITS)
+
+
+def _is_guard(link: ast.If) -> bool:
+    """Whether a condition only keeps models out that are not registered."""
+    test = link.test
+    return (
+        isinstance(test, ast.Compare)
+        and isinstance(test.ops[0], ast.NotIn)
+        and isinstance(test.comparators[0], ast.Name)
+        and _leaves(link.body)
+    )
+
+
+def _links(chain: ast.If) -> list[ast.If]:
+    """Return the ``if`` of a chain and its ``elif``s."""
+    links = [chain]
+    while len(links[-1].orelse) == 1 and isinstance(links[-1].orelse[0], ast.If):
+        links.append(links[-1].orelse[0])
+    return links
+
+
+def _dispatched(body: list[ast.stmt], dispatch: Dispatch) -> Iterator[tuple[str, int]]:
+    """Yield the models that a function names, with the lines."""
+    function = find_function(body, dispatch.function)
+    subject = _subject(function, dispatch) if function else None
+    if function is None or subject is None:
+        return
+    seen = Subject(subject.key, read_origins(function.body))
+    for node in ast.walk(function):
+        if isinstance(node, ast.If):
+            for name in seen.names(node.test):
+                yield name, node.lineno
+
+
+def _branch(
+    source: str, dispatch: Dispatch, spec: ModelSpec, values: Mapping[str, object]
+) -> Edit | None:
+    """Return the edit that adds the model's branch, or None where it is there."""
+    body = parse(source, LOADER).body
+    chain = _find_chain(body, dispatch)
+    function = find_function(body, dispatch.function)
+    if function is None or not isinstance(chain, _Chain):
+        raise _refusal(dispatch, spec, values)
+    values = {**values, "test": chain.wording.of(spec), "names": chain.names}
+    text = render(dispatch.template, {**values, "package": _package(function)})
+    for link in _links(chain.node):
+        if chain.subject.names(link.test) & {spec.name, f"{MODELS}.{spec.member}"}:
+            if _is_generated(link, chain.subject, dispatch, values):
+                return None
+            what = f"the branch of {spec.name!r}"
+            raise WiringChangedError(LOADER, link.lineno, what, f"\n{text}")
+    ifs = [line for line in function.body if isinstance(line, ast.If)]
+    return add_branch(LOADER, dispatch.function, ifs.index(chain.node), text)
+
+
+def _is_generated(
+    link: ast.If, subject: Subject, dispatch: Dispatch, values: Mapping[str, object]
+) -> bool:
+    """Whether a branch is what is generated, in one of the chain's wordings."""
+    if isinstance(link.test, ast.Compare) and len(subject.names(link.test)) == 1:
+        values = {**values, "test": ast.unparse(link.test)}
+    texts = [render(dispatch.template, {**values, "package": p}) for p in _PACKAGES]
+    return is_same_code(ast.If(test=link.test, body=link.body, orelse=[]), *texts)
+
+
+def _refusal(
+    dispatch: Dispatch, spec: ModelSpec, values: Mapping[str, object]
+) -> AnchorNotFoundError:
+    right = f"{MODELS}.{spec.member}" if dispatch.members else f'"{spec.name}"'
+    names = (*dispatch.parameters, *dispatch.binds, *dispatch.given)
+    usual = {
+        "test": f"cfg.{dispatch.key} == {right}",
+        "names": {name: name for name in names},
+        "package": _PACKAGES[1],
+    }
+    text = render(dispatch.template, {**values, **usual})
+    return AnchorNotFoundError(
+        LOADER,
+        f"if/elif chain on cfg.{dispatch.key} in {dispatch.function}()",
+        f"add this branch to {dispatch.function}():\n{text}",
+    )
+
+
+def _package(function: ast.FunctionDef) -> str:
+    """Return how a function imports from the models' package."""
+    imports = [node for node in ast.walk(function) if isinstance(node, ast.ImportFrom)]
+    relative = any(node.level for node in imports)
+    return _PACKAGES[0] if relative else _PACKAGES[1]

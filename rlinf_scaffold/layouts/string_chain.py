@@ -1,0 +1,47 @@
+"""String compares on ``model_name``: RLinf from August to October 2025.
+
+``SUPPORTED_MODEL_ARCHS`` lists the names, ``get_model_config_and_processor`` and
+``get_model``, which is given the checkpoint's folder, dispatch on them, and a model is
+one flat module.
+"""
+
+from __future__ import annotations
+
+from rlinf_scaffold.dispatch import Dispatch, Shape
+from rlinf_scaffold.layouts import Layout
+from rlinf_scaffold.supported import LIST
+from rlinf_scaffold.wiring import flat_module
+
+_SHAPE = Shape(
+    supported=LIST,
+    dispatches=(
+        Dispatch(
+            function="get_model_config_and_processor",
+            key="model.model_name",
+            members=False,
+            binds=("model_config", "input_processor"),
+            template="model/get_config_and_processor_branch.j2",
+        ),
+        Dispatch(
+            function="get_model",
+            takes_path=True,
+            key="model_name",
+            members=False,
+            given=("torch_dtype",),
+            binds=("model",),
+            template="model/get_model_branch.j2",
+        ),
+    ),
+)
+
+layout = Layout(
+    name="string_chain",
+    title="string compares on model_name, RLinf until October 2025",
+    detect=_SHAPE.detect,
+    model_types=_SHAPE.model_types,
+    register=_SHAPE.register,
+    load=_SHAPE.load,
+    modules=flat_module,
+    type_key="model_name",
+    loader_takes_path=True,
+)
