@@ -19,6 +19,7 @@ def compute_entropy_from_logits(
     logits, epsilon=1e-10, task_type="embodied"
 ) -> torch.Tensor:
     """Return the entropy [B, T] of logits [B, V, T], or [B, T, V] of another task."""
-    probabilities = logits.softmax(1 if task_type == "embodied" else -1)
-    entropy = -probabilities * (probabilities + epsilon).log()
-    return entropy.sum(1 if task_type == "embodied" else -1)
+    if task_type != "embodied":
+        logits = logits.transpose(1, 2)
+    probabilities = logits.softmax(dim=1)
+    return -(probabilities * (probabilities + epsilon).log()).sum(dim=1)

@@ -12,5 +12,5 @@ def compute_logprobs_from_logits(logits, target) -> torch.Tensor:
 
 def compute_entropy_from_logits(logits, epsilon=1e-10) -> torch.Tensor:
     """Return the entropy [B, T] of logits [B, V, T]."""
-    probabilities = logits.softmax(1)
-    return -(probabilities * (probabilities + epsilon).log()).sum(1)
+    probabilities = logits.softmax(dim=1)
+    return -(probabilities * (probabilities + epsilon).log()).sum(dim=1)
