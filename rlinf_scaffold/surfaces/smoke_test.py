@@ -15,8 +15,8 @@ from rlinf_scaffold.surfaces import Job, Surface
 from rlinf_scaffold.surfaces.model_yaml import model_yaml_path
 from rlinf_scaffold.syntax import find_function, parameter_names, parse
 
-_ENGINE = PurePosixPath("rlinf/hybrid_engines/fsdp/utils.py")
-_STRATEGY = PurePosixPath("rlinf/hybrid_engines/fsdp/strategy/fsdp.py")
+_ENGINES = PurePosixPath("rlinf/hybrid_engines/fsdp")
+_ENGINE = _ENGINES / "utils.py"
 _WRAP_POLICY = "get_fsdp_wrap_policy"
 
 
@@ -56,12 +56,14 @@ def read_engine(tree: Tree) -> Engine:
 
 
 def _passes_no_config(tree: Tree) -> bool:
-    nodes = ast.walk(parse(tree.read(_STRATEGY) or "", _STRATEGY))
+    files = (*tree.files(_ENGINES), *tree.files(_ENGINES / "strategy"))
     return any(
         keyword.arg == "config"
         and isinstance(keyword.value, ast.Constant)
         and keyword.value.value is None
-        for node in nodes
+        for path in files
+        if path.suffix == ".py" and _WRAP_POLICY in (tree.read(path) or "")
+        for node in ast.walk(parse(tree.read(path) or "", path))
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(_WRAP_POLICY)
         for keyword in node.keywords
     )
