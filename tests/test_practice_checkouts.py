@@ -11,6 +11,8 @@ from ruamel.yaml import YAML
 from ruff.__main__ import find_ruff_bin
 
 from rlinf_scaffold.checkout import find_checkout
+from rlinf_scaffold.contracts import detect_contract
+from rlinf_scaffold.layouts import detect_layout
 from rlinf_scaffold.processes import Finished, run
 from rlinf_scaffold.rendering import templates_folder
 
@@ -70,6 +72,14 @@ NEEDED = {
     ),
     "string_chain": (*SHARED, *MODULES, *INLINE, MODEL_UTILS, ACTOR),
     "vla_string_chain": (*SHARED, *MODULES, *INLINE, MODEL_UTILS, ACTOR),
+}
+CONTRACTS = {
+    "documented": "forward_inputs",
+    "enum_chain": "data",
+    "enum_imports": "forward_inputs",
+    "registry": "forward_inputs",
+    "string_chain": "logits",
+    "vla_string_chain": "data",
 }
 # What a generation does not have yet: a layout, a contract or a codemod that relies on
 # one of these has to find out here.
@@ -155,6 +165,12 @@ def test_is_found_from_a_folder_inside(tree: Path) -> None:
     assert find_checkout(tree / RECIPES).root == tree
 
 
+def test_is_recognised_as_what_it_is(tree: Path) -> None:
+    checkout = find_checkout(tree)
+    assert detect_layout(checkout).name == tree.name
+    assert detect_contract(checkout).name == CONTRACTS[tree.name]
+
+
 def test_holds_plain_files_that_a_wheel_ships(tree: Path) -> None:
     for path in tree.rglob("*"):
         parts = path.relative_to(tree).parts
@@ -228,6 +244,14 @@ def test_recipes_hold_their_model_or_mount_it(tree: Path) -> None:
                 settings = load(tree / RECIPES / f"{file}.yaml") | settings
         assert settings[key] == "openvla", path
         assert settings.keys() >= {"precision", "action_dim", "is_lora"}, path
+
+
+@pytest.mark.smoke
+def test_its_own_tests_pass(tree: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(tree, tmp_path / tree.name)
+    pytest_here = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+    finished = run(pytest_here, cwd=copy / "tests/unit_tests", timeout=120)
+    assert finished.returncode == 0, finished.output
 
 
 def test_its_own_ruff_accepts_it(tree: Path, tmp_path: Path) -> None:
