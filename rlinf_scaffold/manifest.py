@@ -51,7 +51,7 @@ class Manifest:
             "layout": self.layout,
             "contract": self.contract,
             "spec": asdict(self.spec),
-            "base": asdict(self.base),
+            "base": self.base.facts(),
             "files": {str(path): digest for path, digest in sorted(self.files.items())},
         }
         return json.dumps(document, indent=2) + "\n"

@@ -6,7 +6,7 @@ import builtins
 import keyword
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from rlinf_scaffold.errors import InvalidAnswerError
 
@@ -28,6 +28,12 @@ _PACKAGES = frozenset(
 )
 
 
+_VISION_FACTS = (
+    *("modality", "text_config", "processor_class", "vision_layer_classes"),
+    "mrope",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
     """What a HuggingFace base is, as far as an action model on it needs to know.
@@ -45,6 +51,12 @@ class Base:
         lora_targets: leaf names of the linear layers inside those classes.
         forward_arguments: named parameters of the base's ``forward``.
         checkpoint: the folder that the user gave as base, if any.
+        modality: ``text``, or ``vision`` where it takes images too.
+        text_config: dotted path, from its configuration, to the one that decodes; empty
+            where that is the configuration itself.
+        processor_class: what makes its inputs of text and images; empty where unknown.
+        vision_layer_classes: those of ``layer_classes`` that read images.
+        mrope: whether it computes position ids of its own, several for each token.
     """
 
     class_name: str
@@ -59,6 +71,19 @@ class Base:
     lora_targets: tuple[str, ...]
     forward_arguments: tuple[str, ...]
     checkpoint: str | None = None
+    modality: str = "text"
+    text_config: str = ""
+    processor_class: str = ""
+    vision_layer_classes: tuple[str, ...] = ()
+    mrope: bool = False
+
+    def facts(self) -> dict[str, object]:
+        """Return the facts by name, those of vision only where it takes images."""
+        facts = asdict(self)
+        if self.modality == "text":
+            for name in _VISION_FACTS:
+                del facts[name]
+        return facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,10 +11,11 @@ from types import MappingProxyType
 from typing import Final
 
 from rlinf_scaffold.bases import checkpoints
+from rlinf_scaffold.bases.autos import base_names
 from rlinf_scaffold.bases.checkpoints import Checkpoint, read_checkpoint
 from rlinf_scaffold.bases.facts import Reader
 from rlinf_scaffold.bases.library import Class, Library
-from rlinf_scaffold.bases.refusals import causal_names
+from rlinf_scaffold.bases.refusals import refuse_modality
 from rlinf_scaffold.bases.shipped import shipped_bases
 from rlinf_scaffold.errors import UnknownBaseError, UnsupportedBaseError
 from rlinf_scaffold.spec import Base
@@ -37,6 +38,13 @@ def find_base(base: str, search_path: Sequence[Path]) -> Base:
         UnsupportedBaseError: no action model can be generated on it; with the reason.
         SourceSyntaxError: a source file to read does not parse.
     """
+    found = read_base(base, search_path)
+    refuse_modality(base, found)
+    return found
+
+
+def read_base(base: str, search_path: Sequence[Path]) -> Base:
+    """Return what a base is, whatever its modality; raises as ``find_base`` does."""
     library = Library(tuple(search_path))
     if (Path(base) / checkpoints.FILE).is_file():
         return _from_checkpoint(library, read_checkpoint(base))
@@ -58,7 +66,7 @@ def find_base(base: str, search_path: Sequence[Path]) -> Base:
 def _find_class(library: Library, name: str) -> Class:
     cls = library.find_class(name)
     if cls is None:
-        suggestions = _suggest(name, causal_names(library))
+        suggestions = _suggest(name, base_names(library))
         raise UnknownBaseError(name, f"{library.transformers}", suggestions)
     return cls
 
@@ -78,7 +86,7 @@ def _from_checkpoint(library: Library, checkpoint: Checkpoint) -> Base:
     if library.transformers is None:
         name = checkpoint.architecture or _by_type(checkpoint, _shipped_names())
         return _override(_from_catalogue(name), checkpoint)
-    name = checkpoint.architecture or _by_type(checkpoint, causal_names(library))
+    name = checkpoint.architecture or _by_type(checkpoint, base_names(library))
     reader = Reader(library, checkpoint.folder)
     found = reader.read(_find_class(library, name), checkpoint.settings)
     return replace(found, checkpoint=checkpoint.folder)
@@ -106,6 +114,11 @@ def _shipped_names() -> dict[str, str]:
 
 def _override(base: Base, checkpoint: Checkpoint) -> Base:
     settings = checkpoint.settings
+    if base.modality != "text":
+        reason = (
+            "its layers hang on its parts, and no transformers is installed to read"
+        )
+        raise UnsupportedBaseError(checkpoint.folder, reason)
     nested = settings.get("text_config")
     if isinstance(nested, dict):
         settings = nested

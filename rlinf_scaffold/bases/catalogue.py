@@ -8,18 +8,17 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
+from rlinf_scaffold.bases.autos import causal_names, seeing_names
 from rlinf_scaffold.bases.facts import Reader
 from rlinf_scaffold.bases.library import Library
-from rlinf_scaffold.bases.refusals import causal_names
 from rlinf_scaffold.errors import UnsupportedBaseError
 from rlinf_scaffold.spec import Base
 
 
 def render_catalogue(library: Library) -> str:
-    """Return the JSON of every causal language model that can be a base."""
+    """Return the JSON of every model of the auto tables that can be a base."""
     rows = [f"{json.dumps(base.class_name)}: {_row(base)}" for base in _bases(library)]
     return "{\n" + ",\n".join(rows) + "\n}\n"
 
@@ -38,17 +37,20 @@ def main(arguments: list[str]) -> str:
 
 
 def _bases(library: Library) -> Iterator[Base]:
-    for name in sorted(set(causal_names(library).values())):
+    causal = {*causal_names(library).values()}
+    for name in sorted(causal.union(seeing_names(library).values())):
         cls = library.find_class(name)
         if cls is not None:
             try:
-                yield Reader(library, name).read(cls, {})
+                base = Reader(library, name).read(cls, {})
             except UnsupportedBaseError:
                 continue
+            if name in causal or base.modality == "vision":
+                yield base
 
 
 def _row(base: Base) -> str:
-    facts = asdict(base)
+    facts = base.facts()
     del facts["class_name"], facts["checkpoint"]
     return json.dumps(facts, sort_keys=True)
 

@@ -8,7 +8,7 @@ import operator
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Protocol
 
-from rlinf_scaffold.bases.library import Class, Import, Module
+from rlinf_scaffold.bases.library import Class, External, Import, Module
 from rlinf_scaffold.bases.values import (
     UNKNOWN,
     Instance,
@@ -27,7 +27,18 @@ from rlinf_scaffold.bases.values import (
 
 BUILTINS: Final = (
     *("abs", "all", "any", "bool", "dict", "enumerate", "float", "getattr", "hasattr"),
-    *("int", "isinstance", "iter", "len", "list", "max", "min", "next", "range"),
+    *(
+        "int",
+        "isinstance",
+        "issubclass",
+        "iter",
+        "len",
+        "list",
+        "max",
+        "min",
+        "next",
+        "range",
+    ),
     *("reversed", "round", "set", "setattr", "sorted", "str", "sum", "super", "tuple"),
     "zip",
 )
@@ -117,6 +128,8 @@ class Expressions(ast.NodeVisitor):
                 return _item(value, key)
             if value and not isinstance(node.slice, ast.Slice):
                 return either(*value)
+        if isinstance(value, External):
+            return self.world.call(Native(value, "__getitem__"), [key], {})
         return UNKNOWN
 
     def visit_Slice(self, node: ast.Slice) -> object:

@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
-from rlinf_scaffold.bases.interpreter import Interpreter, is_config
+from rlinf_scaffold.bases.autos import processor_name
+from rlinf_scaffold.bases.interpreter import Interpreter
 from rlinf_scaffold.bases.library import (
+    CONFIG_ROOTS,
     TRANSFORMERS,
     Class,
-    External,
     Library,
     literal,
 )
+from rlinf_scaffold.bases.parts import (
+    instances,
+    layers,
+    lora_targets,
+    repeated_layers,
+    towers,
+)
 from rlinf_scaffold.bases.refusals import (
-    refuse_config,
+    refuse_forward,
     refuse_model,
     refuse_name,
+    sees,
 )
-from rlinf_scaffold.bases.values import UNKNOWN, Instance, Made, items_of, options_of
+from rlinf_scaffold.bases.values import Instance, is_config
 from rlinf_scaffold.errors import UnsupportedBaseError
 from rlinf_scaffold.spec import Base
 
-_LAYERS: Final = External("torch.nn.ModuleList")
-_LINEAR: Final = ("torch.nn.Linear", "transformers.pytorch_utils.Conv1D")
+_DECODERS: Final = ("text_config", "decoder", "generator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +59,67 @@ class Reader:
         interpreter = Interpreter(self.library)
         config_class = self._config_class(cls)
         config = self._config(interpreter, config_class, settings)
-        refuse_config(self.library, self.given, cls, config)
+        arguments = self._forward_arguments(cls)
+        refuse_forward(self.library, self.given, cls, config, arguments)
+        path = _decoder_path(config) if sees(arguments) else ""
+        decoder = _nested(config, path)
         model = interpreter.call(cls, [config], {})
         if not isinstance(model, Instance):
             raise UnsupportedBaseError(self.given, "its __init__ cannot be followed")
         refuse_model(self.library, self.given, model, interpreter)
-        layers = self._layers(interpreter, model, config)
-        return Base(
+        base = Base(
             class_name=cls.name,
             module=self._home(cls),
             config_class=config_class.name,
             config_module=self._home(config_class),
             model_type=_text(interpreter.class_value(config_class, "model_type")),
-            hidden_size=self._size(interpreter, config, "hidden_size"),
-            vocab_size=self._size(interpreter, config, "vocab_size"),
-            tie_word_embeddings=interpreter.attribute(config, "tie_word_embeddings")
-            is True,
-            layer_classes=layers,
-            lora_targets=lora_targets(model, layers),
-            forward_arguments=_forward_arguments(model),
+            hidden_size=self._size(interpreter, decoder, "hidden_size"),
+            vocab_size=self._size(interpreter, decoder, "vocab_size"),
+            tie_word_embeddings=_is_tied(interpreter, config, decoder),
+            layer_classes=(),
+            lora_targets=(),
+            forward_arguments=arguments,
+        )
+        if sees(arguments):
+            return self._seeing(
+                interpreter, replace(base, text_config=path), model, decoder
+            )
+        return self._with_layers(base, model, layers(interpreter, model, config))
+
+    def _seeing(
+        self, interpreter: Interpreter, base: Base, model: Instance, decoder: Instance
+    ) -> Base:
+        """Return the base with what vision adds: towers apart from the decoder's."""
+        own = interpreter.attribute(model, "config")
+        inside = [found for found in towers(model) if found[1] is not own]
+        tower = next((t for t, config in inside if config is decoder), model)
+        names = repeated_layers(interpreter, tower, decoder)
+        vision = {
+            name
+            for t, config in inside
+            if config is not decoder
+            for name in repeated_layers(interpreter, t, config)
+        }
+        seeing = replace(
+            base,
+            modality="vision",
+            processor_class=processor_name(self.library, base.model_type),
+            vision_layer_classes=tuple(sorted(vision)),
+            mrope=any(_has_rope_index(part) for part in instances(model)),
+        )
+        return self._with_layers(seeing, model, (names - vision) or names)
+
+    def _with_layers(self, base: Base, model: Instance, names: set[str]) -> Base:
+        if not names:
+            reason = (
+                "no layer class to wrap: _no_split_modules names none that is built, "
+                "and no nn.ModuleList holds num_hidden_layers layers"
+            )
+            raise UnsupportedBaseError(self.given, reason)
+        return replace(
+            base,
+            layer_classes=tuple(sorted(names | {*base.vision_layer_classes})),
+            lora_targets=lora_targets(model, names),
         )
 
     def _config_class(self, cls: Class) -> Class:
@@ -92,16 +142,40 @@ class Reader:
     def _config(
         self, interpreter: Interpreter, cls: Class, settings: Mapping[str, object]
     ) -> Instance:
-        nested = settings.get("text_config")
-        own_type = interpreter.class_value(cls, "model_type")
-        if isinstance(nested, dict) and settings.get("model_type") != own_type:
-            settings = nested
+        settings = self._settings_of(interpreter, cls, settings)
         keywords = {key: value for key, value in settings.items() if key.isidentifier()}
         config = interpreter.call(cls, [], keywords)
         if not isinstance(config, Instance) or not is_config(config):
             reason = f"its configuration class {cls.name} is not a transformers one"
             raise UnsupportedBaseError(self.given, reason)
         return config
+
+    def _settings_of(
+        self, interpreter: Interpreter, cls: Class, settings: Mapping[str, object]
+    ) -> Mapping[str, object]:
+        """Return the settings where a configuration class looks for them.
+
+        A text model may be asked for in the folder of a larger one; and the folder of a
+        larger one may hold what its text model is set to at the top.
+        """
+        nested = settings.get("text_config")
+        if self._is_composite(cls):
+            if isinstance(nested, dict) or "hidden_size" not in settings:
+                return settings
+            text = {key: settings[key] for key in settings if not _is_of_whole(key)}
+            return {**settings, "text_config": text}
+        own_type = interpreter.class_value(cls, "model_type")
+        if isinstance(nested, dict) and settings.get("model_type") != own_type:
+            return nested
+        return settings
+
+    def _is_composite(self, cls: Class) -> bool:
+        return any(
+            "text_config" in owner.annotations
+            or "text_config" in _parameters(owner, "__init__")
+            for owner in self.library.lineage(cls)
+            if isinstance(owner, Class)
+        )
 
     def _size(self, interpreter: Interpreter, config: Instance, name: str) -> int:
         value = interpreter.attribute(config, name)
@@ -110,20 +184,11 @@ class Reader:
             raise UnsupportedBaseError(self.given, reason)
         return value
 
-    def _layers(
-        self, interpreter: Interpreter, model: Instance, config: Instance
-    ) -> tuple[str, ...]:
-        declared = interpreter.class_value(model.cls, "_no_split_modules")
-        made = {part.cls.name for _, part in parts(model) if isinstance(part, Instance)}
-        listed = set(items_of(declared) or ()) if declared is not UNKNOWN else set()
-        names = listed & made or _repeated(interpreter, model, config)
-        if not names:
-            reason = (
-                "no layer class to wrap: _no_split_modules names none that is built, "
-                "and no nn.ModuleList holds num_hidden_layers layers"
-            )
-            raise UnsupportedBaseError(self.given, reason)
-        return tuple(sorted(map(str, names)))
+    def _forward_arguments(self, cls: Class) -> tuple[str, ...]:
+        owners = (o for o in self.library.lineage(cls) if isinstance(o, Class))
+        return next(
+            (_parameters(o, "forward") for o in owners if "forward" in o.methods), ()
+        )
 
     def _home(self, cls: Class) -> str:
         """Return the module to import a class from: the shortest that has it."""
@@ -137,83 +202,59 @@ class Reader:
         return TRANSFORMERS if f'"{cls.name}"' in names else cls.module.name
 
 
-def parts(root: object) -> Iterator[tuple[str, Instance | Made]]:
-    """Yield everything a model is made of, outermost first, with attribute names."""
-    seen: set[int] = set()
-    level: list[tuple[str, object]] = [("", root)]
-    while level:
-        below: list[tuple[str, object]] = []
-        for name, value in level:
-            for option in options_of(value):
-                if isinstance(option, Instance | Made):
-                    yield name, option
-                if id(option) not in seen:
-                    seen.add(id(option))
-                    below.extend(_children(option))
-        level = below
+def _parameters(owner: Class, method: str) -> tuple[str, ...]:
+    """Return the named parameters of a class's own method, without ``self``."""
+    if method not in owner.methods:
+        return ()
+    spec = owner.methods[method].args
+    named = (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)
+    return tuple(argument.arg for argument in named[1:])
 
 
-def lora_targets(model: Instance, layers: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the leaf names of the linear layers inside the layer classes.
+def _decoder_path(config: Instance) -> str:
+    """Return the dotted path to the configuration that decodes; empty is the top."""
+    for name in _DECODERS:
+        if isinstance(config.attributes.get(name), Instance):
+            return name
+    for name, value in config.attributes.items():
+        below = (
+            _decoder_path(value)
+            if isinstance(value, Instance) and is_config(value)
+            else ""
+        )
+        if below:
+            return f"{name}.{below}"
+    return ""
 
-    Subclasses of ``nn.Linear`` count only where nothing else is there: routers are such.
+
+def _is_of_whole(key: str) -> bool:
+    return key == "model_type" or key.endswith("_config")
+
+
+def _nested(config: Instance, path: str) -> Instance:
+    for name in filter(None, path.split(".")):
+        below = config.attributes[name]
+        config = below if isinstance(below, Instance) else config
+    return config
+
+
+def _is_tied(interpreter: Interpreter, config: Instance, decoder: Instance) -> bool:
+    """Whether the head is the embedding.
+
+    Where the root of all configurations has an ``__init__``, that gives the flag to each
+    of them, and the decoder's decides; else the outermost one's does.
     """
-    inside = [
-        pair
-        for _, part in parts(model)
-        if isinstance(part, Instance) and part.cls.name in layers
-        for pair in parts(part)
-    ]
-    plain = {name for name, part in inside if name and _is_linear(part)}
-    derived = {name for name, part in inside if name and _is_derived(part)}
-    return tuple(sorted(plain or derived))
-
-
-def _children(value: object) -> Iterator[tuple[str, object]]:
-    if isinstance(value, Instance) and not is_config(value):
-        yield from value.attributes.items()
-    elif isinstance(value, Made):
-        yield from (("", item) for item in value.arguments)
-        yield from (("", item) for item in value.keywords.values())
-    elif isinstance(value, dict):
-        yield from ((str(key), item) for key, item in value.items())
-    elif isinstance(value, list | tuple):
-        yield from (("", item) for item in value)
-
-
-def _is_linear(part: Instance | Made) -> bool:
-    return isinstance(part, Made) and part.callee.name in _LINEAR
-
-
-def _is_derived(part: Instance | Made) -> bool:
-    return isinstance(part, Instance) and any(
-        isinstance(ancestor, External) and ancestor.name in _LINEAR
-        for ancestor in part.lineage
+    is_given = any(
+        "__init__" in owner.methods
+        for owner in config.owners()
+        if owner.name in CONFIG_ROOTS
     )
+    decisive = decoder if is_given else config
+    return interpreter.attribute(decisive, "tie_word_embeddings") is True
 
 
-def _repeated(
-    interpreter: Interpreter, model: Instance, config: Instance
-) -> set[object]:
-    """Return the classes in the outermost list of layers, one per hidden layer if any."""
-    count = interpreter.attribute(config, "num_hidden_layers")
-    lists = [
-        [option for item in items_of(part) or () for option in options_of(item)]
-        for _, part in parts(model)
-        if isinstance(part, Made) and part.callee == _LAYERS
-    ]
-    built = [[i.cls.name for i in each if isinstance(i, Instance)] for each in lists]
-    built.sort(key=lambda names: len(names) != count)
-    return next((set(names) for names in built if names), set())
-
-
-def _forward_arguments(model: Instance) -> tuple[str, ...]:
-    for owner in model.owners():
-        if "forward" in owner.methods:
-            spec = owner.methods["forward"].args
-            named = (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)
-            return tuple(argument.arg for argument in named[1:])
-    return ()
+def _has_rope_index(part: Instance) -> bool:
+    return any("get_rope_index" in owner.methods for owner in part.owners())
 
 
 def _text(value: object) -> str:

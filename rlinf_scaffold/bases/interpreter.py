@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from types import BuiltinFunctionType
 from typing import Final
 
+from rlinf_scaffold.bases.autos import CONFIGURATIONS, config_class, model_class
 from rlinf_scaffold.bases.frames import Frame
 from rlinf_scaffold.bases.library import (
-    CONFIG_ROOTS,
+    CONFIGURATION,
     Class,
     Definition,
     External,
@@ -24,6 +25,7 @@ from rlinf_scaffold.bases.natives import (
     call_plain,
     copy_of,
     is_instance,
+    is_subclass,
     memo_key,
     next_of,
 )
@@ -37,8 +39,11 @@ from rlinf_scaffold.bases.values import (
     Native,
     Super,
     attempt,
+    either,
+    is_config,
     is_container,
     is_plain,
+    options_of,
 )
 
 DEEPEST: Final = 30
@@ -53,6 +58,8 @@ _VIEWS: Final = (KeysView, ValuesView, ItemsView)
 _SINGLE: Final = ("append", "insert")
 _ADDERS: Final = (*_SINGLE, "extend", "update")
 _FACTORIES: Final = ("_from_config", "from_config")
+_SPECIFIED: Final = "create_subconfig"
+_CONFIGURATION_OF: Final = (CONFIGURATIONS, "__getitem__")
 _CHILD_NAMERS: Final = ("add_module", "register_module")
 
 
@@ -102,6 +109,9 @@ class Interpreter:
                 return self._inherited(value, name)
             case Class() if name in _FACTORIES:
                 return value
+            case Class() if name == _SPECIFIED:
+                spec = self.library.find(CONFIGURATION, "SubConfigSpec")
+                return self.attribute(self.call(spec, [value], {}), name)
             case Class():
                 return self._class_attribute(value, name)
             case External():
@@ -127,12 +137,12 @@ class Interpreter:
     def _instance_attribute(self, instance: Instance, name: str) -> object:
         name = self._alias(instance, name)
         found = self._method(instance, name)
-        if found is not None and _is_property(found):
+        if found is not None and found.is_property:
             return self.call(Bound(found, instance), [], {})
         if name in instance.attributes:
             return instance.attributes[name]
         if found is not None:
-            return found if _is_static(found) else Bound(found, instance)
+            return found if found.is_static else Bound(found, instance)
         for owner in instance.owners():
             if name in owner.values:
                 return Frame(self, owner.module, {}).visit(owner.values[name])
@@ -142,7 +152,7 @@ class Interpreter:
         found = self._method(view.receiver, name, behind=view.behind)
         if found is None:
             return Native(view.receiver, name)
-        if _is_property(found):
+        if found.is_property:
             return self.call(Bound(found, view.receiver), [], {})
         return Bound(found, view.receiver)
 
@@ -308,6 +318,8 @@ class Interpreter:
                 added = arguments[-1:]
                 receiver.arguments.extend([added] if name in _SINGLE else added)
                 return None
+            case External() if (receiver.leaf, name) == _CONFIGURATION_OF:
+                return config_class(self.library, str(arguments[0])) or UNKNOWN
             case Instance() if name == "__init__" and is_config(receiver):
                 self._fill_fields(receiver, keywords)
                 return None
@@ -335,12 +347,29 @@ class Interpreter:
     ) -> object:
         if callee.name in _COPIES and arguments:
             return copy_of(arguments[0])
+        if callee.leaf in _FACTORIES:
+            return self._chosen(callee, [*arguments, *keywords.values()])
         return Made(callee, arguments, keywords)
+
+    def _chosen(self, callee: External, arguments: list[object]) -> object:
+        """Return what an auto class builds of its first argument, a configuration."""
+        auto = External(callee.name.rpartition(".")[0]).leaf
+        built = []
+        for config in options_of(arguments[0]) if arguments else ():
+            if isinstance(config, Instance):
+                kind = self.class_value(config.cls, "model_type")
+                found = model_class(self.library, auto, str(kind))
+                built.append(
+                    UNKNOWN if found is None else self.call(found, [config], {})
+                )
+        return either(*built) if built else UNKNOWN
 
     def _builtin(self, callee: object, arguments: list[object]) -> object:
         name = getattr(callee, "__name__", "")
         if name == "isinstance":
             return is_instance(arguments)
+        if name == "issubclass":
+            return is_subclass(self.library, arguments)
         if name in ("getattr", "hasattr") and len(arguments) >= 2:
             return self._has_or_get(name, arguments)
         if name == "setattr" and len(arguments) == 3:
@@ -363,25 +392,6 @@ class Interpreter:
         if is_there:
             return found
         return default[0] if default and is_config(owner) else UNKNOWN
-
-
-def is_config(instance: Instance) -> bool:
-    """Whether an instance is a model's configuration."""
-    return any(_leaf(ancestor) in CONFIG_ROOTS for ancestor in instance.lineage)
-
-
-def _leaf(ancestor: Class | External) -> str:
-    return ancestor.name if isinstance(ancestor, Class) else ancestor.leaf
-
-
-def _is_property(function: Function) -> bool:
-    return (
-        function.owner is not None and function.node.name in function.owner.properties
-    )
-
-
-def _is_static(function: Function) -> bool:
-    return function.owner is not None and function.node.name in function.owner.statics
 
 
 def _is_class_variable(owner: Class, name: str) -> bool:

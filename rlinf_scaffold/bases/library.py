@@ -16,7 +16,7 @@ TRANSFORMERS: Final = "transformers"
 CONFIG_ROOTS: Final = ("PretrainedConfig", "PreTrainedConfig")
 _NEVER_READ: Final = ("Auto", "PreTrainedModel", "GenerationMixin", "Conv1D")
 _AUTO: Final = "transformers.models.auto"
-_CONFIGURATION: Final = "transformers.configuration_utils"
+CONFIGURATION: Final = "transformers.configuration_utils"
 _OTHER_FRAMEWORKS: Final = ("modeling_tf_", "modeling_flax_")
 
 
@@ -245,7 +245,7 @@ def _is_read(importer: Module, module: str) -> bool:
         return package == importer.name.partition(".")[0]
     if module == TRANSFORMERS:
         return not importer.name.startswith(f"{TRANSFORMERS}.")
-    return module == _CONFIGURATION or (
+    return module == CONFIGURATION or (
         module.startswith("transformers.models.") and not module.startswith(_AUTO)
     )
 

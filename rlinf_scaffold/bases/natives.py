@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rlinf_scaffold.bases.library import Class, External
+from rlinf_scaffold.bases.library import Class, External, Library
 from rlinf_scaffold.bases.values import (
     MOST_ITEMS,
     UNKNOWN,
@@ -38,14 +38,32 @@ def next_of(iterator: object) -> object:
 
 
 def is_instance(arguments: list[object]) -> object:
-    """Return ``isinstance`` of a value and builtin types, where that is known."""
+    """Return ``isinstance`` of a value and classes, where that is known."""
     value, kinds = (*arguments, UNKNOWN, UNKNOWN)[:2]
-    types = kinds if isinstance(kinds, tuple) else (kinds,)
-    if not all(isinstance(kind, type) for kind in types):
+    each = kinds if isinstance(kinds, tuple) else (kinds,)
+    answers = [_is_of(value, kind) for kind in each]
+    if True in answers:
+        return True
+    return UNKNOWN if None in answers else False
+
+
+def is_subclass(library: Library, arguments: list[object]) -> object:
+    """Return ``issubclass``: what is outside does not inherit from what is read."""
+    cls, kind = (*arguments, UNKNOWN, UNKNOWN)[:2]
+    if not isinstance(kind, Class) or not isinstance(cls, Class | External):
         return UNKNOWN
-    if isinstance(value, Instance):
-        return False
-    return attempt(isinstance, value, types) if truth(value) is not None else UNKNOWN
+    return isinstance(cls, Class) and kind in library.lineage(cls)
+
+
+def _is_of(value: object, kind: object) -> bool | None:
+    if isinstance(kind, type):
+        if isinstance(value, Instance):
+            return False
+        return isinstance(value, kind) if truth(value) is not None else None
+    if isinstance(kind, Class) and isinstance(value, Instance):
+        return kind in value.lineage
+    outside = is_plain(value) or is_container(value)
+    return False if isinstance(kind, Class) and outside else None
 
 
 def copy_of(value: object) -> object:

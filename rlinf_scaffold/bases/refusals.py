@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Collection
 from typing import Final
 
+from rlinf_scaffold.bases.autos import causal_names, seeing_names
 from rlinf_scaffold.bases.interpreter import Interpreter
-from rlinf_scaffold.bases.library import Class, External, Library, literal
+from rlinf_scaffold.bases.library import Class, External, Library
 from rlinf_scaffold.bases.values import Instance
 from rlinf_scaffold.errors import UnsupportedBaseError
+from rlinf_scaffold.spec import Base
 
-_MODEL_ROOTS: Final = ("PreTrainedModel",)
+_MODEL_ROOT: Final = "PreTrainedModel"
+SERVED: Final = ("text",)
+
 _CAUSAL: Final = re.compile(r".*(ForCausalLM|LMHeadModel|WithLMHead)")
 _CLASSIFIER: Final = re.compile(
     r".*(For(\w*Classification|QuestionAnswering|MultipleChoice|NextSentencePrediction)"
@@ -20,17 +24,27 @@ _CLASSIFIER: Final = re.compile(
 )
 _ENCODER: Final = re.compile(r".*For(MaskedLM|PreTraining)")
 _HEADS: Final = ("lm_head", "embed_out", "output_projection", "cls")
-_OTHER_INPUTS: Final = {
-    "vision_config": "vision-language",
-    "audio_config": "audio-language",
-}
+_OTHER_INPUTS: Final = {"vision_config": "vision", "audio_config": "audio"}
+_IMAGES: Final = re.compile(r"(image_)?pixel_values(_images)?|image_patches")
+_CACHE: Final = "past_key_values"
 
 
-def causal_names(library: Library) -> Mapping[str, str]:
-    """Return transformers' causal language models: class name by model type."""
-    module = library.module("transformers.models.auto.modeling_auto")
-    pairs = module and literal(module, "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES")
-    return {str(k): str(v) for k, v in pairs} if isinstance(pairs, list) else {}
+def sees(forward_arguments: Collection[str]) -> bool:
+    """Whether a model takes images."""
+    return any(_IMAGES.fullmatch(name) for name in forward_arguments)
+
+
+def refuse_modality(given: str, base: Base) -> None:
+    """Refuse what a base takes that no policy can be generated for.
+
+    Raises:
+        UnsupportedBaseError: with the reason.
+    """
+    if base.modality not in SERVED:
+        reason = (
+            f"{base.modality}-language bases are not supported yet: choose a text model"
+        )
+        raise UnsupportedBaseError(given, reason)
 
 
 def refuse_name(library: Library, given: str, cls: Class) -> None:
@@ -40,7 +54,7 @@ def refuse_name(library: Library, given: str, cls: Class) -> None:
         UnsupportedBaseError: with the reason.
     """
     ancestors = {a.leaf for a in library.lineage(cls) if isinstance(a, External)}
-    if ancestors.isdisjoint(_MODEL_ROOTS):
+    if _MODEL_ROOT not in ancestors:
         reason = "it is not a model: PreTrainedModel is not among its ancestors"
     elif cls.name.endswith("PreTrainedModel"):
         reason = f"it is abstract{_instead(library, cls)}"
@@ -53,19 +67,32 @@ def refuse_name(library: Library, given: str, cls: Class) -> None:
     raise UnsupportedBaseError(given, reason)
 
 
-def refuse_config(library: Library, given: str, cls: Class, config: Instance) -> None:
-    """Refuse what a class's configuration tells.
+def refuse_forward(
+    library: Library,
+    given: str,
+    cls: Class,
+    config: Instance,
+    forward_arguments: Collection[str],
+) -> None:
+    """Refuse what a class's inputs tell.
 
     Raises:
         UnsupportedBaseError: with the reason.
     """
-    for name, kind in _OTHER_INPUTS.items():
-        if name in config.attributes:
-            reason = (
-                f"{kind} bases are not supported yet: choose a text model"
-                f"{_instead(library, cls)}"
-            )
-            raise UnsupportedBaseError(given, reason)
+    kind = next((k for n, k in _OTHER_INPUTS.items() if n in config.attributes), None)
+    if sees(forward_arguments):
+        if _CACHE in forward_arguments and _generates(library, cls):
+            return
+        reason = f"it generates no tokens with the {_CACHE} of its forward"
+    elif kind is None:
+        return
+    elif kind == "vision":
+        reason = (
+            "its configuration has a vision_config, and its forward takes no images"
+        )
+    else:
+        reason = f"{kind}-language bases are not supported: choose a text model"
+    raise UnsupportedBaseError(given, f"{reason}{_instead(library, cls)}")
 
 
 def refuse_model(
@@ -99,7 +126,19 @@ def _has_head(library: Library, model: Instance) -> bool:
         return True
     if any(name in model.attributes for name in _HEADS):
         return True
-    return model.cls.name in causal_names(library).values()
+    return model.cls.name in {
+        *causal_names(library).values(),
+        *seeing_names(library).values(),
+    }
+
+
+def _generates(library: Library, cls: Class) -> bool:
+    return any(
+        "prepare_inputs_for_generation" in ancestor.methods
+        if isinstance(ancestor, Class)
+        else ancestor.leaf == "GenerationMixin"
+        for ancestor in library.lineage(cls)
+    )
 
 
 def _asks_for_decoder(node: ast.ClassDef) -> bool:

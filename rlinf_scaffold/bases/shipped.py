@@ -14,7 +14,17 @@ from rlinf_scaffold.spec import Base
 FILE: Final = Path(__file__).with_name("catalogue.json")
 
 
-class Entry(TypedDict):
+class Seeing(TypedDict, total=False):
+    """What is added where a base takes images."""
+
+    modality: str
+    text_config: str
+    processor_class: str
+    vision_layer_classes: list[str]
+    mrope: bool
+
+
+class Entry(Seeing):
     """One base in the JSON, under its class name."""
 
     module: str
@@ -54,4 +64,9 @@ def _base(name: str, entry: Entry) -> Base:
         layer_classes=tuple(entry["layer_classes"]),
         lora_targets=tuple(entry["lora_targets"]),
         forward_arguments=tuple(entry["forward_arguments"]),
+        modality=entry.get("modality", "text"),
+        text_config=entry.get("text_config", ""),
+        processor_class=entry.get("processor_class", ""),
+        vision_layer_classes=tuple(entry.get("vision_layer_classes", ())),
+        mrope=entry.get("mrope", False),
     )

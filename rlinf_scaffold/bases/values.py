@@ -11,7 +11,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from rlinf_scaffold.bases.library import Class, External, Module
+from rlinf_scaffold.bases.library import CONFIG_ROOTS, Class, External, Module
 
 MOST_ITEMS: Final = 512
 _PLAIN: Final = (bool, int, float, str, bytes, type(None))
@@ -63,6 +63,16 @@ class Function:
     module: Module
     node: ast.FunctionDef
     owner: Class | None = None
+
+    @property
+    def is_property(self) -> bool:
+        """Whether it is read like an attribute."""
+        return self.owner is not None and self.node.name in self.owner.properties
+
+    @property
+    def is_static(self) -> bool:
+        """Whether it takes no instance."""
+        return self.owner is not None and self.node.name in self.owner.statics
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -202,10 +212,19 @@ def _is(left: object, right: object) -> bool | None:
     return left is right
 
 
+def is_config(instance: Instance) -> bool:
+    """Whether an instance is a model's configuration."""
+    return any(_leaf(ancestor) in CONFIG_ROOTS for ancestor in instance.lineage)
+
+
 def is_layer(value: Made | External) -> bool:
     """Whether something external is sure to be an object: a layer of torch."""
     name = value.callee.name if isinstance(value, Made) else value.name
     return name.startswith("torch.nn.")
+
+
+def _leaf(ancestor: Class | External) -> str:
+    return ancestor.name if isinstance(ancestor, Class) else ancestor.leaf
 
 
 def _is_huge(left: object, right: object) -> bool:

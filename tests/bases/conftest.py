@@ -6,6 +6,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+import seeing
 
 MAPPING = """
 from collections import OrderedDict
@@ -21,6 +22,11 @@ MODEL_FOR_CAUSAL_LM_MAPPING_NAMES = OrderedDict(
         ("odd", "OddGenerator"),
         ("gone", "GoneForCausalLM"),
     ]
+)
+MODEL_MAPPING_NAMES = OrderedDict([("toy", "ToyModel"), ("see", "SeeModel")])
+MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES = OrderedDict(
+    [("see", "SeeForConditionalGeneration"), ("seq", "SeqForConditionalGeneration"),
+     ("hear", "OddTranscriber")]
 )
 """
 
@@ -45,8 +51,13 @@ class PreTrainedConfig(Mixin):
     model_type: ClassVar[str] = ""
     attribute_map: ClassVar[dict] = {}
     is_encoder_decoder: bool = False
+    sub_configs_defaults: ClassVar[dict] = {}
 
     def __post_init__(self, **kwargs):
+        for key, specs in self.sub_configs_defaults.items():
+            subconfig = getattr(self, key)
+            subconfig, kwargs = specs.create_subconfig(key, subconfig, **kwargs)
+            setattr(self, key, subconfig)
         for key, value in kwargs.items():
             setattr(self, key, value)
 
@@ -349,6 +360,11 @@ class OddGenerator(ToyPreTrainedModel):
     def __init__(self, config):
         super().__init__(config)
         self.body = ToyModel(config)
+
+class OddTranscriber(OddGenerator):
+    def __init__(self, config):
+        super().__init__(config)
+        self.lm_head = nn.Linear(1, 1)
 """
 
 HOLLOW_MODEL = """
@@ -427,6 +443,9 @@ FAMILIES = {
     "look/modeling_tf_look.py": "class TFLookModel: pass\n",
     "deprecated/hollow/modeling_hollow.py": HOLLOW_MODEL,
     "auto/modeling_auto.py": MAPPING,
+    "auto/configuration_auto.py": seeing.CONFIG_NAMES,
+    "auto/processing_auto.py": seeing.PROCESSORS,
+    "see/modeling_see.py": seeing.MODEL,
 }
 
 
@@ -438,7 +457,9 @@ def write(root: Path, files: dict[str, str]) -> Path:
     return root
 
 
-def site_packages(root: Path, config_base: str, toy_config: str) -> Path:
+def site_packages(
+    root: Path, config_base: str, toy_config: str, see_config: str
+) -> Path:
     models = {f"transformers/models/{name}": text for name, text in FAMILIES.items()}
     return write(
         root,
@@ -447,6 +468,7 @@ def site_packages(root: Path, config_base: str, toy_config: str) -> Path:
             "transformers/configuration_utils.py": config_base,
             "transformers/models/toy/__init__.py": "from .modeling_toy import *\n",
             "transformers/models/toy/configuration_toy.py": toy_config,
+            "transformers/models/see/configuration_see.py": see_config,
             "own/model.py": OWN_MODEL,
             "own/parts.py": OWN_PARTS,
             **models,
@@ -457,13 +479,14 @@ def site_packages(root: Path, config_base: str, toy_config: str) -> Path:
 @pytest.fixture(scope="session")
 def old_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("old")
-    return site_packages(root, OLD_BASE, OLD_TOY_CONFIG)
+    return site_packages(root, OLD_BASE, OLD_TOY_CONFIG, seeing.OLD_CONFIG)
 
 
 @pytest.fixture(scope="session")
 def new_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("new")
-    return site_packages(root, NEW_BASE, NEW_TOY_CONFIG)
+    config_base = seeing.SUB_CONFIGS + NEW_BASE
+    return site_packages(root, config_base, NEW_TOY_CONFIG, seeing.NEW_CONFIG)
 
 
 @pytest.fixture(scope="session", params=["old_site", "new_site"])

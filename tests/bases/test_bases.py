@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlinf_scaffold.bases import find_base
+from rlinf_scaffold.bases import find_base, read_base
 from rlinf_scaffold.bases.shipped import shipped_bases
 from rlinf_scaffold.errors import ScaffoldError, UnknownBaseError, UnsupportedBaseError
 from rlinf_scaffold.spec import Base
@@ -207,3 +207,19 @@ def test_no_transformers_and_no_size(tmp_path: Path, size: object) -> None:
     given_folder = folder(tmp_path, {"model_type": "gpt2", "n_embd": size})
     with pytest.raises(UnsupportedBaseError, match="no n_embd that is a positive int"):
         find_base(given_folder, [])
+
+
+def test_no_transformers_and_a_folder_of_several_models(tmp_path: Path) -> None:
+    given_folder = folder(
+        tmp_path, {"architectures": ["LlavaForConditionalGeneration"]}
+    )
+    words = "its layers hang on its parts, and no transformers is installed to read"
+    with pytest.raises(UnsupportedBaseError, match=words):
+        read_base(given_folder, [])
+
+
+def test_folder_of_a_model_that_sees_goes_by_model_type(
+    site: Path, tmp_path: Path
+) -> None:
+    base = read_base(folder(tmp_path, {"model_type": "see"}), [site])
+    assert (base.class_name, base.modality) == ("SeeForConditionalGeneration", "vision")

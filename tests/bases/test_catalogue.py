@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rlinf_scaffold.bases import catalogue, find_base
+from rlinf_scaffold.bases import catalogue, read_base
 from rlinf_scaffold.bases.catalogue import main, render_catalogue
 from rlinf_scaffold.bases.library import Library
 from rlinf_scaffold.bases.shipped import parse_catalogue
@@ -18,6 +18,7 @@ ACCEPTED = [
     "LookForCausalLM",
     "OddGenerator",
     "PlainForCausalLM",
+    "SeeForConditionalGeneration",
     "SeqForCausalLM",
     "ToyForCausalLM",
 ]
@@ -25,7 +26,20 @@ ACCEPTED = [
 
 def test_entries_are_what_the_reader_says(site: Path) -> None:
     bases = parse_catalogue(render_catalogue(Library((site,))))
-    assert bases == {name: find_base(name, [site]) for name in ACCEPTED}
+    assert bases == {name: read_base(name, [site]) for name in ACCEPTED}
+
+
+def test_facts_of_vision_are_those_of_what_sees(site: Path) -> None:
+    text = read_base("ToyForCausalLM", [site]).facts()
+    seeing = read_base("SeeForConditionalGeneration", [site]).facts()
+    assert "checkpoint" in text
+    assert seeing.keys() - text.keys() == {
+        "modality",
+        "text_config",
+        "processor_class",
+        "vision_layer_classes",
+        "mrope",
+    }
 
 
 def test_rows_are_sorted_and_stable(site: Path) -> None:

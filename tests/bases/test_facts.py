@@ -116,3 +116,54 @@ def test_reading_that_runs_out(site: Path) -> None:
     assert isinstance(cls, Class)
     with pytest.raises(UnsupportedBaseError, match="its __init__ cannot be followed"):
         Reader(library, "Greedy").read(cls, {})
+
+
+def test_images_and_text(site: Path) -> None:
+    assert read(site, "SeeForConditionalGeneration") == Base(
+        class_name="SeeForConditionalGeneration",
+        module="transformers",
+        config_class="SeeConfig",
+        config_module="transformers",
+        model_type="see",
+        hidden_size=64,
+        vocab_size=320,
+        tie_word_embeddings=False,
+        layer_classes=("SeeBlock", "ToyLayer"),
+        lora_targets=("down_proj", "qkv", "up_proj"),
+        forward_arguments=("input_ids", "pixel_values", "past_key_values"),
+        modality="vision",
+        text_config="text_config",
+        processor_class="SeeProcessor",
+        vision_layer_classes=("SeeBlock",),
+        mrope=True,
+    )
+
+
+SETTINGS: list[tuple[dict[str, object], tuple[int, bool]]] = [
+    ({"model_type": "see"}, (64, False)),
+    ({"text_config": {"hidden_size": 16}}, (16, False)),
+    ({"text_config": {"model_type": "toy", "tie_word_embeddings": True}}, (64, True)),
+    ({"model_type": "see", "hidden_size": 32, "vision_config": {}}, (32, False)),
+    ({"model_type": "see2", "text_config": {"hidden_size": 8}}, (8, False)),
+]
+
+
+@pytest.mark.parametrize(("settings", "expected"), SETTINGS)
+def test_settings_of_what_decodes(
+    site: Path, settings: dict[str, object], expected: tuple[int, bool]
+) -> None:
+    base = read(site, "SeeForConditionalGeneration", **settings)
+    assert (base.hidden_size, base.tie_word_embeddings) == expected
+    assert base.vision_layer_classes == ("SeeBlock",)
+
+
+def test_configuration_that_decodes_itself(site: Path) -> None:
+    base = read(site, "SeeFlat", vocab_size=9)
+    assert (base.text_config, base.hidden_size) == ("", 8)
+    assert (base.layer_classes, base.vision_layer_classes) == (("SeeBlock",), ())
+
+
+def test_configuration_further_below(old_site: Path) -> None:
+    base = read(old_site, "SeeDeep")
+    assert (base.text_config, base.hidden_size) == ("thinker_config.text_config", 64)
+    assert base.vision_layer_classes == ("SeeBlock",)

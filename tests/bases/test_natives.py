@@ -11,6 +11,7 @@ from rlinf_scaffold.bases.natives import (
     call_plain,
     copy_of,
     is_instance,
+    is_subclass,
     memo_key,
     next_of,
 )
@@ -52,6 +53,32 @@ def test_next_empties_an_iterator() -> None:
 )
 def test_is_instance(arguments: list[object], expected: object) -> None:
     assert is_instance(arguments) == expected
+
+
+def test_is_instance_of_what_was_read(site: Path) -> None:
+    library = Library((site,))
+    config, model = library.find_class("ToyConfig"), library.find_class("ToyModel")
+    assert isinstance(config, Class)
+    instance = Instance(config, library.lineage(config))
+    assert is_instance([instance, config]) is True
+    assert is_instance([instance, (dict, config)]) is True
+    assert is_instance([instance, (dict, model)]) is False
+    assert is_instance([None, config]) is False
+    assert is_instance([UNKNOWN, config]) is UNKNOWN
+
+
+def test_is_subclass(site: Path) -> None:
+    library = Library((site,))
+    parent, child = (
+        library.find_class("ToyConfig"),
+        library.find_class("HybridV1Config"),
+    )
+    assert is_subclass(library, [child, parent]) is True
+    assert is_subclass(library, [parent, child]) is False
+    assert is_subclass(library, [External("a.AutoConfig"), parent]) is False
+    assert is_subclass(library, [UNKNOWN, parent]) is UNKNOWN
+    assert is_subclass(library, [child, External("a.Base")]) is UNKNOWN
+    assert is_subclass(library, []) is UNKNOWN
 
 
 def test_copies_change_on_their_own() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from reading import snippet
 
 from rlinf_scaffold.bases import find_base
-from rlinf_scaffold.bases.library import Library
-from rlinf_scaffold.bases.refusals import causal_names
+from rlinf_scaffold.bases.refusals import sees
 from rlinf_scaffold.errors import UnsupportedBaseError
 
 REFUSED = [
@@ -32,8 +32,21 @@ REFUSED = [
     ),
     (
         "LookForConditionalGeneration",
-        "vision-language bases are not supported yet: choose a text model; did you "
-        "mean LookForCausalLM?",
+        "its configuration has a vision_config, and its forward takes no images; did "
+        "you mean LookForCausalLM?",
+    ),
+    (
+        "SeeForConditionalGeneration",
+        "vision-language bases are not supported yet: choose a text model",
+    ),
+    (
+        "SeeForCaptions",
+        "it generates no tokens with the past_key_values of its forward",
+    ),
+    ("SeePolicy", "it generates no tokens with the past_key_values of its forward"),
+    (
+        "SeeForLabels",
+        "its configuration has a vision_config, and its forward takes no images",
     ),
 ]
 
@@ -54,5 +67,36 @@ def test_a_head_may_go_by_the_mapping_alone(site: Path) -> None:
     assert find_base("OddGenerator", [site]).class_name == "OddGenerator"
 
 
-def test_no_mapping_means_no_names(tmp_path: Path) -> None:
-    assert causal_names(Library((tmp_path,))) == {}
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((), False),
+        (("input_ids", "pixel_values_videos", "high_res_pixel_values"), False),
+        (("input_ids", "pixel_values"), True),
+        (("image_patches",), True),
+        (("image_pixel_values",), True),
+        (("pixel_values_images",), True),
+    ],
+)
+def test_sees(arguments: tuple[str, ...], expected: bool) -> None:
+    assert sees(arguments) is expected
+
+
+def test_audio(tmp_path: Path) -> None:
+    source = """
+    from transformers.configuration_utils import PretrainedConfig
+    from transformers.modeling_utils import PreTrainedModel
+
+    class HearConfig(PretrainedConfig):
+        audio_config = None
+
+        def __init__(self):
+            self.audio_config = {}
+
+    class Hear(PreTrainedModel):
+        config: HearConfig
+    """
+    snippet(tmp_path, source)
+    words = "audio-language bases are not supported: choose a text model"
+    with pytest.raises(UnsupportedBaseError, match=words):
+        find_base("pkg.snippet:Hear", [tmp_path])

@@ -1,0 +1,80 @@
+"""What transformers' auto classes choose: classes by model type, as its tables say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from rlinf_scaffold.bases.library import Class, Library, Module, literal
+
+CONFIGURATIONS: Final = "CONFIG_MAPPING"
+_FOLDER: Final = "transformers.models.auto"
+_MODELS: Final = f"{_FOLDER}.modeling_auto"
+_CAUSAL: Final = "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES"
+_WORDS: Final = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[0-9])(?=[A-Z])")
+_SEEING: Final = (
+    "MODEL_FOR_VISION_2_SEQ_MAPPING_NAMES",
+    "MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES",
+)
+
+
+def causal_names(library: Library) -> Mapping[str, str]:
+    """Return transformers' causal language models: class name by model type."""
+    return _table(library.module(_MODELS), _CAUSAL)
+
+
+def seeing_names(library: Library) -> Mapping[str, str]:
+    """Return transformers' models from images and text to text, by model type."""
+    module = library.module(_MODELS)
+    tables = (_table(module, name) for name in _SEEING)
+    return {kind: name for table in tables for kind, name in table.items()}
+
+
+def base_names(library: Library) -> Mapping[str, str]:
+    """Return the models that may be a base, by model type; of two the one that sees."""
+    return {**causal_names(library), **seeing_names(library)}
+
+
+def config_class(library: Library, model_type: str) -> Class | None:
+    """Return the configuration class of a model type."""
+    name = _listed(library, "configuration", f"{CONFIGURATIONS}_NAMES", model_type)
+    return library.find_class(name) if name else None
+
+
+def model_class(library: Library, auto: str, model_type: str) -> Class | None:
+    """Return the class that an auto class, e.g. ``AutoModel``, builds for a type."""
+    words = _WORDS.sub("_", auto.removeprefix("Auto")).upper()
+    names = _table(library.module(_MODELS), f"{words}_MAPPING_NAMES")
+    name = names.get(model_type)
+    return library.find_class(name) if name else None
+
+
+def processor_name(library: Library, model_type: str) -> str:
+    """Return the name of a model type's processor class; empty where it has none."""
+    return _listed(library, "processing", "PROCESSOR_MAPPING_NAMES", model_type)
+
+
+def _listed(library: Library, kind: str, table: str, model_type: str) -> str:
+    """Return an entry of a table that releases keep in one module or in two."""
+    for module, prefix in (
+        (f"{kind}_auto", "MISSING_"),
+        (f"{kind}_auto", ""),
+        ("auto_mappings", ""),
+    ):
+        found = _table(library.module(f"{_FOLDER}.{module}"), f"{prefix}{table}")
+        if model_type in found:
+            return found[model_type]
+    return ""
+
+
+def _table(module: Module | None, name: str) -> Mapping[str, str]:
+    pairs = module and literal(module, name)
+    if not isinstance(pairs, list):
+        return MappingProxyType({})
+    return {str(kind): _first(named) for kind, named in pairs}
+
+
+def _first(named: object) -> str:
+    return str(named[0] if isinstance(named, tuple | list) and named else named)

@@ -1,0 +1,134 @@
+"""What a model built on paper is made of: its towers, their layers, linear layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from rlinf_scaffold.bases.interpreter import Interpreter
+from rlinf_scaffold.bases.library import External
+from rlinf_scaffold.bases.values import (
+    UNKNOWN,
+    Instance,
+    Made,
+    is_config,
+    items_of,
+    options_of,
+)
+
+_LAYERS: Final = External("torch.nn.ModuleList")
+_LINEAR: Final = ("torch.nn.Linear", "transformers.pytorch_utils.Conv1D")
+
+
+def parts(root: object) -> Iterator[tuple[str, Instance | Made]]:
+    """Yield everything a model is made of, outermost first, with attribute names."""
+    seen: set[int] = set()
+    level: list[tuple[str, object]] = [("", root)]
+    while level:
+        below: list[tuple[str, object]] = []
+        for name, value in level:
+            for option in options_of(value):
+                if isinstance(option, Instance | Made):
+                    yield name, option
+                if id(option) not in seen:
+                    seen.add(id(option))
+                    below.extend(_children(option))
+        level = below
+
+
+def instances(root: object) -> Iterator[Instance]:
+    """Yield every object of a class that was read, outermost first."""
+    return (part for _, part in parts(root) if isinstance(part, Instance))
+
+
+def towers(model: Instance) -> list[tuple[Instance, Instance]]:
+    """Return each configuration in a model's parts with the outermost built on it."""
+    found: dict[Instance, Instance] = {}
+    for part in instances(model):
+        config = part.attributes.get("config")
+        if isinstance(config, Instance) and is_config(config):
+            found.setdefault(config, part)
+    return [(tower, config) for config, tower in found.items()]
+
+
+def layers(interpreter: Interpreter, tower: Instance, config: object) -> set[str]:
+    """Return the layer classes of a model: the declared ones that it builds.
+
+    Where none is declared, those in its list of layers.
+    """
+    declared = interpreter.class_value(tower.cls, "_no_split_modules")
+    listed = set(items_of(declared) or ()) if declared is not UNKNOWN else set()
+    built = {part.cls.name for part in instances(tower)}
+    return {str(name) for name in listed & built} or _repeated(
+        interpreter, tower, config
+    )
+
+
+def repeated_layers(
+    interpreter: Interpreter, tower: Instance, config: object
+) -> set[str]:
+    """Return the layer classes of a model inside another.
+
+    What such a model declares may be a part of its layer, or a part around them.
+    """
+    lists = [name for names in _lists(tower) for name in names]
+    declared = layers(interpreter, tower, config)
+    return declared.intersection(lists) or _repeated(interpreter, tower, config)
+
+
+def lora_targets(model: Instance, layers: Iterable[str]) -> tuple[str, ...]:
+    """Return the leaf names of the linear layers inside the layer classes.
+
+    Subclasses of ``nn.Linear`` count only where nothing else is there: routers are such.
+    """
+    wrapped = set(layers)
+    inside = [
+        pair
+        for part in instances(model)
+        if part.cls.name in wrapped
+        for pair in parts(part)
+    ]
+    plain = {name for name, part in inside if name and _is_linear(part)}
+    derived = {name for name, part in inside if name and _is_derived(part)}
+    return tuple(sorted(plain or derived))
+
+
+def _children(value: object) -> Iterator[tuple[str, object]]:
+    if isinstance(value, Instance) and not is_config(value):
+        yield from value.attributes.items()
+    elif isinstance(value, Made):
+        yield from (("", item) for item in value.arguments)
+        yield from (("", item) for item in value.keywords.values())
+    elif isinstance(value, dict):
+        yield from ((str(key), item) for key, item in value.items())
+    elif isinstance(value, list | tuple):
+        yield from (("", item) for item in value)
+
+
+def _is_linear(part: Instance | Made) -> bool:
+    return isinstance(part, Made) and part.callee.name in _LINEAR
+
+
+def _is_derived(part: Instance | Made) -> bool:
+    return isinstance(part, Instance) and any(
+        isinstance(ancestor, External) and ancestor.name in _LINEAR
+        for ancestor in part.lineage
+    )
+
+
+def _lists(model: Instance) -> list[list[str]]:
+    """Return the class names in each list of layers, outermost first."""
+    lists = [
+        [option for item in items_of(part) or () for option in options_of(item)]
+        for _, part in parts(model)
+        if isinstance(part, Made) and part.callee == _LAYERS
+    ]
+    return [[i.cls.name for i in each if isinstance(i, Instance)] for each in lists]
+
+
+def _repeated(interpreter: Interpreter, model: Instance, config: object) -> set[str]:
+    """Return the classes in the list that has one per hidden layer, else the longest."""
+    count = interpreter.attribute(config, "num_hidden_layers")
+    built = _lists(model)
+    built.sort(key=lambda names: (len(names) != count, -len(names)))
+    return next((set(names) for names in built if names), set())
