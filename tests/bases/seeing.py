@@ -110,9 +110,14 @@ from ...modeling_utils import PreTrainedModel
 from ..auto import AutoModel
 from .configuration_see import SeeConfig, SeeVisionConfig
 
+class SeeHead(nn.Module):
+    pass
+
 class SeeAttention(nn.Module):
     def __init__(self, config):
         super().__init__()
+        self.config = config
+        self.heads = nn.ModuleList([SeeHead() for _ in range(4)])
         self.gaze = nn.Linear(config.hidden_size, config.hidden_size)
 
 class SeeMerger(nn.Module):
