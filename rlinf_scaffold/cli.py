@@ -284,6 +284,33 @@ def smoke(
 
 
 @app.command()
+def inspect(
+    checkout: CheckoutOption = Path(),
+    name: Annotated[
+        str | None,
+        typer.Option(help="Show each place that tells this model from others."),
+    ] = None,
+    output: Annotated[
+        TextFormat, typer.Option("--format", help="How to report.")
+    ] = TextFormat.TEXT,
+) -> None:
+    """Say what a checkout is, and where its models are wired."""
+    from rlinf_scaffold.commands.inspect import inspect as run
+    from rlinf_scaffold.report.documents import inspection_document
+    from rlinf_scaffold.report.inspection import inspection_text
+
+    as_json = output is TextFormat.JSON
+    with _errors(as_json):
+        inspection = run(checkout, name)
+        if as_json:
+            _print_json(inspection_document(inspection))
+        else:
+            _print(inspection_text(inspection))
+    if inspection.exit_code:
+        raise typer.Exit(inspection.exit_code)
+
+
+@app.command()
 def undo(
     name: Annotated[str, typer.Argument(help="A model scaffolded in the checkout.")],
     checkout: CheckoutOption = Path(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from rlinf_scaffold.errors import LaunchError
@@ -40,6 +41,33 @@ def dirty_files(
     top = prefix.removesuffix("\n").rpartition("\n")[2]
     entries = {entry.rpartition("\n")[2][3:] for entry in (status or "").split("\0")}
     return tuple(path for path in asked if f"{top}{path}" in entries)
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """What is checked out.
+
+    Attributes:
+        commit: the full name of the commit.
+        uncommitted: how many files differ from it; ignored ones do not count.
+    """
+
+    commit: str
+    uncommitted: int
+
+
+def find_revision(root: Path) -> Revision | None:
+    """Return what git has checked out in a folder; None where that is nothing."""
+    head = _git(root, "rev-parse", "--verify", "HEAD")
+    if head is None:
+        return None
+    status = _git(
+        root,
+        *("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all"),
+        *("--", "."),
+    )
+    changed = [entry for entry in (status or "").split("\0") if entry]
+    return Revision(head.split()[-1], len(changed))
 
 
 def commit_all(root: Path, message: str) -> bool:

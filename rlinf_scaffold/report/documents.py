@@ -11,7 +11,9 @@ from rlinf_scaffold.errors import ScaffoldError
 
 if TYPE_CHECKING:
     from rlinf_scaffold.commands.check import Audit
+    from rlinf_scaffold.commands.inspect import Axis, Inspection, Judged
     from rlinf_scaffold.commands.new_model import Outcome
+    from rlinf_scaffold.sites.verdicts import Verdict
     from rlinf_scaffold.smoke.run import SmokeReport
 
 Document = Mapping[str, object]
@@ -76,6 +78,77 @@ def audits_document(
             }
             for audit in audits
         ],
+    }
+
+
+def inspection_document(inspection: Inspection) -> Document:
+    """Return what `inspect` found; places are ``path:line``."""
+    revision, roster = inspection.revision, inspection.roster
+    return {
+        "checkout": str(inspection.checkout.root),
+        "revision": asdict(revision) if revision else None,
+        "axes": [_axis_document(axis) for axis in inspection.axes],
+        "models": [
+            {
+                "name": model.name,
+                "places": {
+                    role: [str(line) for line in lines]
+                    for role, lines in sorted(model.places.items())
+                },
+            }
+            for model in roster.models
+        ],
+        "others": {name: str(line) for name, line in sorted(roster.others.items())},
+        "gaps": [{"models": list(it.models), "message": it.said} for it in roster.gaps],
+        "judged": _judged_document(inspection.judged) if inspection.judged else None,
+        "unread": [str(error) for error in inspection.unread],
+    }
+
+
+def _axis_document(axis: Axis) -> Document:
+    return {
+        "axis": axis.axis,
+        "name": axis.name or None,
+        "title": axis.title,
+        "reasons": list(axis.reasons),
+        "error": error_document(axis.error)["error"] if axis.error else None,
+    }
+
+
+def _judged_document(judged: Judged) -> Document:
+    return {
+        "model": judged.name,
+        "known": judged.known,
+        "generated": judged.generated,
+        "sites": [_verdict_document(verdict) for verdict in judged.verdicts],
+    }
+
+
+def _verdict_document(verdict: Verdict) -> Document:
+    site = verdict.site
+    return {
+        "path": str(site.path),
+        "line": site.line,
+        "function": site.function,
+        "about": verdict.about,
+        "named": verdict.is_named,
+        "outcome": verdict.outcome,
+        "message": verdict.sentence,
+        "arms": [
+            {
+                "line": arm.line,
+                "models": list(arm.named),
+                "but": arm.types.others,
+                "only": arm.exact,
+                "does": arm.does,
+                "taken": arm is verdict.arm,
+            }
+            for arm in site.arms
+        ],
+        "default": {
+            "does": site.default.does,
+            "taken": site.default is verdict.arm,
+        },
     }
 
 

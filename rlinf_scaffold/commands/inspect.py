@@ -1,0 +1,180 @@
+"""Say what a checkout is, which models it has, and where it tells them apart."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from rlinf_scaffold.checkout import Checkout, Tree, find_checkout
+from rlinf_scaffold.contracts import detect_contract
+from rlinf_scaffold.errors import ScaffoldError, SourceSyntaxError, UnknownLayoutError
+from rlinf_scaffold.git import Revision, find_revision
+from rlinf_scaffold.layouts import detect_layout
+from rlinf_scaffold.manifest import read_manifest
+from rlinf_scaffold.roster import Roster, read_roster
+from rlinf_scaffold.sites import Line
+from rlinf_scaffold.sites.scan import Scan, scan
+from rlinf_scaffold.sites.verdicts import Verdict, judge
+from rlinf_scaffold.sites.vocabulary import Vocabulary, read_vocabulary
+from rlinf_scaffold.spec import check_name
+from rlinf_scaffold.syntax import parse
+
+_WORKERS = PurePosixPath("rlinf/workers")
+# Functions that workers call to let a model act, and keywords of those that train it.
+_ACTING = "predict_action_batch"
+_TRAINING = frozenset({"action_token_len", "compute_logprobs"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """One thing in which generations of RLinf differ, and what it is here.
+
+    Attributes:
+        axis: what differs.
+        name: which of the known ones it is; empty where that is not certain.
+        title: one line for people.
+        reasons: what was found that says so, each with its place.
+        error: why it is not certain, if it is not.
+    """
+
+    axis: str
+    name: str = ""
+    title: str = ""
+    reasons: tuple[str, ...] = ()
+    error: ScaffoldError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """How one model fares wherever models are told apart.
+
+    Attributes:
+        name: the model's type.
+        known: whether the checkout has it.
+        generated: whether it is judged as a model that was scaffolded.
+        verdicts: one for each site, by file and line.
+    """
+
+    name: str
+    known: bool
+    generated: bool
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """All that can be said of a checkout without running anything."""
+
+    checkout: Checkout
+    revision: Revision | None
+    axes: tuple[Axis, ...]
+    roster: Roster
+    judged: Judged | None
+    unread: tuple[SourceSyntaxError, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """How the command ends: as the error that keeps a model from being added."""
+        errors = (axis.error for axis in self.axes if axis.error is not None)
+        return next((error.exit_code for error in errors), 0)
+
+
+def inspect(start: Path, name: str | None = None) -> Inspection:
+    """Return what the checkout that a folder lies in is, and how a model fares there.
+
+    Nothing is refused for being unknown: what is certain is returned, with the errors.
+
+    Args:
+        start: the checkout, or a folder in it.
+        name: a model type, known to the checkout or yet to be scaffolded.
+
+    Raises:
+        NotACheckoutError: there is no checkout.
+        InvalidAnswerError: the name is neither known here, nor free to be given.
+    """
+    checkout = find_checkout(start)
+    vocabulary = read_vocabulary(checkout)
+    scanned = scan(checkout, vocabulary)
+    return Inspection(
+        checkout=checkout,
+        revision=find_revision(checkout.root),
+        axes=read_axes(checkout),
+        roster=read_roster(checkout, vocabulary, scanned.sites),
+        judged=_judged(checkout, name, vocabulary, scanned) if name else None,
+        unread=scanned.unread,
+    )
+
+
+def _judged(
+    checkout: Checkout, name: str, vocabulary: Vocabulary, scanned: Scan
+) -> Judged:
+    known = name in vocabulary.types
+    if not known:
+        check_name(name)
+    generated = not known or read_manifest(checkout, name) is not None
+    verdicts = judge(scanned.sites, name, vocabulary, generated=generated)
+    return Judged(name=name, known=known, generated=generated, verdicts=verdicts)
+
+
+def read_axes(tree: Tree) -> tuple[Axis, ...]:
+    """Return what the checkout is on each axis, as far as that is certain."""
+    return (
+        _axis("registration", _registration, tree),
+        _axis("runtime contract", _contract, tree),
+    )
+
+
+def _axis(axis: str, read: Callable[[Tree], Axis], tree: Tree) -> Axis:
+    try:
+        return read(tree)
+    except (SourceSyntaxError, UnknownLayoutError) as error:
+        return Axis(axis=axis, error=error)
+
+
+def _registration(tree: Tree) -> Axis:
+    layout = detect_layout(tree)
+    return Axis(
+        axis="registration",
+        name=layout.name,
+        title=layout.title,
+        reasons=tuple(str(check) for check in layout.detect(tree)),
+    )
+
+
+def _contract(tree: Tree) -> Axis:
+    contract = detect_contract(tree)
+    return Axis(
+        axis="runtime contract",
+        name=contract.name,
+        title=contract.title,
+        reasons=tuple(_model_calls(tree)),
+    )
+
+
+def _model_calls(tree: Tree) -> Iterator[str]:
+    """Yield how workers call a model to act and to train, and where."""
+    for path in _python(tree, _WORKERS):
+        text = tree.read(path) or ""
+        if any(word in text for word in (_ACTING, *_TRAINING)):
+            for node in ast.walk(parse(text, path)):
+                if isinstance(node, ast.Call) and _is_of_model(node):
+                    yield f"{_headline(node)} at {Line(path, node.lineno)}"
+
+
+def _is_of_model(call: ast.Call) -> bool:
+    keywords = {keyword.arg for keyword in call.keywords}
+    acting = ast.unparse(call.func).endswith(f".{_ACTING}")
+    return acting or bool(keywords & _TRAINING)
+
+
+def _headline(call: ast.Call) -> str:
+    words = (f"{it.arg}=" if it.arg else "**" for it in call.keywords)
+    return f"{ast.unparse(call.func)}({', '.join(words)})"
+
+
+def _python(tree: Tree, folder: PurePosixPath) -> Iterator[PurePosixPath]:
+    yield from (path for path in tree.files(folder) if path.suffix == ".py")
+    for child in tree.folders(folder):
+        yield from _python(tree, child)
