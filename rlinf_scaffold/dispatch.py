@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rlinf_scaffold.checkout import Tree
 from rlinf_scaffold.codemods.branches import add_branch
@@ -76,13 +76,15 @@ class _Chain:
         node: its ``if``.
         subject: what it compares.
         wording: how most of its branches do.
-        names: what a branch goes by: the settings, the folder and what it binds.
+        names: what the function calls its parameters and what a branch goes by.
+        obstacle: a condition above its end that may hold for any model.
     """
 
     node: ast.If
     subject: Subject
     wording: Wording
     names: Mapping[str, str]
+    obstacle: ast.If | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,24 +137,30 @@ def _bodies(tree: Tree) -> tuple[list[ast.stmt], list[ast.stmt]]:
 
 
 def _checks(body: list[ast.stmt], dispatch: Dispatch) -> Iterator[Check]:
+    """Yield what a dispatch needs, as far as what it rests on is there."""
     name = dispatch.function
     function = find_function(body, name)
+    what = f"{name}({', '.join(dispatch.parameters)})"
+    subject = _subject(function, dispatch) if function else None
+    yield Check(what, LOADER, function, subject is not None)
+    if function is None or subject is None:
+        return
+    chain = _find_chain(body, dispatch)
+    yield Check(dispatch.chain, LOADER, chain.node if chain else function, bool(chain))
+    if chain is None:
+        return
+    at = chain.obstacle or chain.node
     yield Check(
-        f"{name}({', '.join(dispatch.parameters)})",
+        f"conditions in {name}() that each spell out their models",
         LOADER,
-        function,
-        function is not None and _subject(function, dispatch) is not None,
+        at,
+        chain.obstacle is None,
+        f"spell out at {LOADER}:{at.lineno} the models that the condition is for",
     )
-    found = _find_chain(body, dispatch)
-    if isinstance(found, _Chain):
-        yield Check(dispatch.chain, LOADER, found.node, True)
-    else:
-        yield Check(dispatch.chain, LOADER, found, False)
     for given in dispatch.given:
         what = f"{name}() that binds {given} above that chain"
-        holds = isinstance(found, _Chain) and given in found.names
-        yield Check(what, LOADER, function, holds)
-    end = function.body[-1] if function else None
+        yield Check(what, LOADER, function, given in chain.names)
+    end = function.body[-1]
     holds = isinstance(end, ast.Return) and end.value is not None
     yield Check(f"{name}() that ends in a return", LOADER, end, holds)
 
@@ -165,32 +173,37 @@ def _subject(function: ast.FunctionDef, dispatch: Dispatch) -> Subject | None:
     return Subject(f"{required[-1]}.{dispatch.key}", {})
 
 
-def _find_chain(body: list[ast.stmt], dispatch: Dispatch) -> _Chain | ast.stmt | None:
-    """Return the chain where a branch must go for it to run, if that is certain.
+def _find_chain(body: list[ast.stmt], dispatch: Dispatch) -> _Chain | None:
+    """Return the chain where a branch must go for it to run.
 
     It is the one with an ``else``, which would take the model for an unknown one.
-    Otherwise return the statement that stands in the way.
     """
     function = find_function(body, dispatch.function)
     subject = _subject(function, dispatch) if function else None
     if function is None or subject is None:
-        return function
+        return None
     chains = list(_chains(function, dispatch, subject))
     closed = [chain for chain in chains if _links(chain.node)[-1].orelse]
     chain = next(iter([*closed, *chains]), None)
     if chain is None:
-        return function
+        return None
     above = [line for line in function.body if line.lineno < chain.node.lineno]
-    guards = [g for g in above if isinstance(g, ast.If) and _leaves(g.body)]
-    for link in (*guards, *_links(chain.node)):
-        if chain.subject.may_take(link.test) and not _is_guard(link):
-            return link
     given = {
         name: local
         for name in dispatch.given
         if (local := _given(name, [*body, *above], chain.subject)) is not None
     }
-    return _Chain(chain.node, chain.subject, chain.wording, {**chain.names, **given})
+    obstacle = _find_obstacle(above, chain)
+    return replace(chain, names={**chain.names, **given}, obstacle=obstacle)
+
+
+def _find_obstacle(above: list[ast.stmt], chain: _Chain) -> ast.If | None:
+    """Return the first condition that may keep the model from the chain's end."""
+    exits = [line for line in above if isinstance(line, ast.If) and _leaves(line.body)]
+    for link in (*exits, *_links(chain.node)):
+        if chain.subject.may_take(link.test) and not _is_guard(link):
+            return link
+    return None
 
 
 def _chains(
@@ -291,7 +304,7 @@ def _branch(
     body = parse(source, LOADER).body
     chain = _find_chain(body, dispatch)
     function = find_function(body, dispatch.function)
-    if function is None or not isinstance(chain, _Chain):
+    if function is None or chain is None or not _can_take(chain, dispatch):
         raise _refusal(dispatch, spec, values)
     values = {**values, "test": chain.wording.of(spec), "names": chain.names}
     text = render(dispatch.template, {**values, "package": _package(function)})
@@ -303,6 +316,10 @@ def _branch(
             raise WiringChangedError(LOADER, link.lineno, what, f"\n{text}")
     ifs = [line for line in function.body if isinstance(line, ast.If)]
     return add_branch(LOADER, dispatch.function, ifs.index(chain.node), text)
+
+
+def _can_take(chain: _Chain, dispatch: Dispatch) -> bool:
+    return chain.obstacle is None and {*dispatch.given} <= chain.names.keys()
 
 
 def _is_generated(

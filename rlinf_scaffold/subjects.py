@@ -81,7 +81,7 @@ class Subject:
 
         A test on other settings is none: it is the user's choice to meet it.
         """
-        if self.names(test):
+        if self.names(test) or self._is_of_none(test):
             return False
         nodes = list(ast.walk(test))
         key = self.key.rpartition(".")[2]
@@ -90,6 +90,15 @@ class Subject:
             or any(text == key for text, _ in strings(nodes))
             or any(isinstance(n, ast.expr) and self.is_read(n) for n in nodes)
         )
+
+    def _is_of_none(self, test: ast.expr) -> bool:
+        """Whether a test holds where no type is given."""
+        if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+            asked = test.operand
+            is_asked = isinstance(asked, ast.Call) and _calls(asked) == "hasattr"
+            return is_asked or self.is_read(asked)
+        values = self._compared(test)
+        return bool(values) and all(map(_is_none, values))
 
     def is_read(self, node: ast.expr) -> bool:
         """Whether an expression is the type of the model."""
@@ -153,7 +162,7 @@ def origin(node: ast.expr, origins: Mapping[str, str]) -> str:
 
 
 def _origin_of_call(call: ast.Call, origins: Mapping[str, str]) -> str:
-    function = ast.unparse(call.func).rpartition(".")[2]
+    function = _calls(call)
     if function == "getattr" and len(call.args) in (2, 3):
         return _below(origin(call.args[0], origins), _text(call.args[1]))
     if function in _CONVERSIONS and len(call.args) == 1:
@@ -164,6 +173,14 @@ def _origin_of_call(call: ast.Call, origins: Mapping[str, str]) -> str:
     if function == "get" and len(call.args) in (1, 2):
         return _below(path, _text(call.args[0]))
     return path if function in _METHODS and not call.args else ""
+
+
+def _calls(call: ast.Call) -> str:
+    return ast.unparse(call.func).rpartition(".")[2]
+
+
+def _is_none(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and value.value is None
 
 
 def _below(path: str, key: str) -> str:

@@ -24,12 +24,14 @@ class Check:
         path: the file that it belongs in.
         node: the statement that is it, or that stands in its place, if any does.
         holds: whether it is there as the layout needs it.
+        remedy: what to do for it to hold, where that is not to write it there.
     """
 
     what: str
     path: PurePosixPath
     node: ast.stmt | None
     holds: bool
+    remedy: str = ""
 
     def __str__(self) -> str:
         if self.node is None:
@@ -42,6 +44,8 @@ class Check:
     @property
     def hand_edit(self) -> str:
         """What to do for it to hold."""
+        if self.remedy:
+            return self.remedy
         if self.node is None:
             return f"write {self.what} in {self.path}"
         return f"make {self.path}:{self.node.lineno} {self.what}"
