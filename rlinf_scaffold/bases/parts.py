@@ -71,7 +71,7 @@ def repeated_layers(
 
     What such a model declares may be a part of its layer, or a part around them.
     """
-    lists = [name for names in _lists(tower) for name in names]
+    lists = [item.cls.name for items in _lists(tower) for item in items]
     declared = layers(interpreter, tower, config)
     return declared.intersection(lists) or _repeated(interpreter, tower, config)
 
@@ -116,19 +116,26 @@ def _is_derived(part: Instance | Made) -> bool:
     )
 
 
-def _lists(model: Instance) -> list[list[str]]:
-    """Return the class names in each list of layers, outermost first."""
-    lists = [
-        [option for item in items_of(part) or () for option in options_of(item)]
+def _lists(model: Instance) -> list[list[Instance]]:
+    """Return the lists of layers in a model: the long ones first, inner ones last."""
+    found = {
+        id(part): _items(part)
         for _, part in parts(model)
         if isinstance(part, Made) and part.callee == _LAYERS
-    ]
-    return [[i.cls.name for i in each if isinstance(i, Instance)] for each in lists]
+    }
+    outer = dict.fromkeys(item for items in found.values() for item in items)
+    inner = {id(part) for item in outer for _, part in parts(item)}
+    keys = sorted(found, key=lambda key: (key in inner, -len(found[key])))
+    return [found[key] for key in keys]
+
+
+def _items(layers: Made) -> list[Instance]:
+    options = [option for item in items_of(layers) or () for option in options_of(item)]
+    return [option for option in options if isinstance(option, Instance)]
 
 
 def _repeated(interpreter: Interpreter, model: Instance, config: object) -> set[str]:
-    """Return the classes in the list that has one per hidden layer, else the longest."""
+    """Return the classes in the list that has one per hidden layer, else the first."""
     count = interpreter.attribute(config, "num_hidden_layers")
-    built = _lists(model)
-    built.sort(key=lambda names: (len(names) != count, -len(names)))
-    return next((set(names) for names in built if names), set())
+    lists = sorted(_lists(model), key=lambda items: len(items) != count)
+    return next(({item.cls.name for item in items} for items in lists if items), set())
