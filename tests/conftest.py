@@ -40,7 +40,7 @@ def pytest_terminal_summary(
     terminalreporter.section("real RLinf")
     for report in (*ended["passed"], *ended["failed"]):
         for _, line in report.user_properties:
-            terminalreporter.write_line(str(line))
+            terminalreporter.write_line(" ".join(str(line).split()))
     passed, tried = len(ended["passed"]), sum(map(len, ended.values()))
     terminalreporter.write_line(f"{passed} of {tried}")
 
