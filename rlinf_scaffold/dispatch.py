@@ -13,7 +13,7 @@ from rlinf_scaffold.errors import AnchorNotFoundError, WiringChangedError
 from rlinf_scaffold.rendering import render
 from rlinf_scaffold.spec import ModelSpec
 from rlinf_scaffold.subjects import MODELS, Subject, Wording, read_origins
-from rlinf_scaffold.supported import Supported
+from rlinf_scaffold.supported import ARCHITECTURES, Supported
 from rlinf_scaffold.syntax import (
     bound_names,
     find_function,
@@ -271,7 +271,7 @@ def _is_guard(link: ast.If) -> bool:
     return (
         isinstance(test, ast.Compare)
         and isinstance(test.ops[0], ast.NotIn)
-        and isinstance(test.comparators[0], ast.Name)
+        and ast.unparse(test.comparators[0]) in (MODELS, ARCHITECTURES)
         and _leaves(link.body)
     )
 

@@ -27,7 +27,7 @@ from rlinf_scaffold.syntax import (
 )
 from rlinf_scaffold.wiring import CONFIG, Check
 
-_ARCHITECTURES = "SUPPORTED_MODEL_ARCHS"
+ARCHITECTURES = "SUPPORTED_MODEL_ARCHS"
 _CATEGORY = "embodied"
 
 
@@ -49,25 +49,23 @@ class Supported:
 
 
 def _check_list(body: list[ast.stmt]) -> Check:
-    listed = find_assignment(body, _ARCHITECTURES)
+    listed = find_assignment(body, ARCHITECTURES)
     others = find_class(body, MODELS)
     is_literal = listed is not None and find_literal(listed.value) is not None
-    what = f"list {_ARCHITECTURES}, and no class {MODELS}"
+    what = f"list {ARCHITECTURES}, and no class {MODELS}"
     in_place = listed.node if listed and not (is_literal and others) else others
     return Check(what, CONFIG, in_place, is_literal and others is None)
 
 
 def _listed(body: list[ast.stmt]) -> Mapping[str, int]:
-    listed = find_assignment(body, _ARCHITECTURES)
+    listed = find_assignment(body, ARCHITECTURES)
     return dict(strings(ast.walk(listed.value))) if listed else {}
 
 
 def _append(source: str, spec: ModelSpec) -> str:
     if spec.name in _listed(parse(source, CONFIG).body):
         return source
-    return edit(
-        source, CONFIG, append_element(CONFIG, _ARCHITECTURES, f'"{spec.name}"')
-    )
+    return edit(source, CONFIG, append_element(CONFIG, ARCHITECTURES, f'"{spec.name}"'))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +151,12 @@ def _members(body: list[ast.stmt]) -> Iterator[_Member]:
 
 def _check_enum(body: list[ast.stmt]) -> Check:
     enum = find_class(body, MODELS)
-    listed = find_assignment(body, _ARCHITECTURES)
+    listed = find_assignment(body, ARCHITECTURES)
     rival = listed.node if listed and find_literal(listed.value) else None
     models = any(member.is_model for member in _members(body))
     return Check(
         f'Enum {MODELS} with members as NAME = ("name", "{_CATEGORY}"), and no list '
-        f"{_ARCHITECTURES}",
+        f"{ARCHITECTURES}",
         CONFIG,
         rival if rival and models else enum or rival,
         models and rival is None,
