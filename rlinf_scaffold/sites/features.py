@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from rlinf_scaffold.sites import Arm
 
 _DEFAULT = "default"
+_KIND = "forward_type"
+_SUFFIX = "_forward"
 
 
 def nodes(arm: Arm) -> Iterator[ast.AST]:
@@ -88,22 +90,20 @@ def refuses(arm: Arm) -> bool:
 def other_passes(node: ast.AST) -> Iterator[tuple[str, int]]:
     """Yield the kinds of forward passes that code asks for, but the default, and where."""
     for call in ast.walk(node):
-        if not isinstance(call, ast.Call):
-            continue
-        for given in (*call.args, *(keyword.value for keyword in call.keywords)):
-            kind = _pass(given)
+        if isinstance(call, ast.Call):
+            kind = _pass(call)
             if kind and kind != _DEFAULT:
                 yield kind, call.lineno
 
 
-def _pass(node: ast.expr) -> str:
-    """Return which forward pass ``ForwardType.SAC`` or ``"sac_forward"`` means."""
-    if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "ForwardType":
-        return node.attr.lower()
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value.removesuffix("_forward") if _ends(node.value) else ""
+def _pass(call: ast.Call) -> str:
+    """Return which forward pass ``ForwardType.SAC`` or ``"sac_forward"`` asks for."""
+    given = [keyword.value for keyword in call.keywords if keyword.arg == _KIND]
+    if ast.unparse(call.func).endswith("model"):
+        given += call.args[:1]
+    for node in given:
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "ForwardType":
+            return node.attr.lower()
+        if isinstance(node, ast.Constant) and str(node.value).endswith(_SUFFIX):
+            return str(node.value).removesuffix(_SUFFIX)
     return ""
-
-
-def _ends(text: str) -> bool:
-    return text.endswith("_forward") and text.isidentifier()

@@ -111,6 +111,13 @@ MEANINGS = (
         "it is loaded here",
     ),
     Meaning(
+        "observations",
+        _in("prepare_observations"),
+        OK,
+        "scaffolding adds a branch of its own that prepares what the policy sees",
+        "it is prepared here",
+    ),
+    Meaning(
         "LoRA",
         _calls("get_peft_model"),
         OK,
@@ -207,8 +214,8 @@ MEANINGS = (
     Meaning(
         "checkpoint conversion: files beside the weights",
         _in("save_helper"),
-        SILENT,
-        "only weights are converted: copy dataset_statistics.json and the tokenizer "
-        "beside them",
+        UNKNOWN,
+        "nothing of its own is written there: see that the convertor copies "
+        "dataset_statistics.json and the tokenizer",
     ),
 )

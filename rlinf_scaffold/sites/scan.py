@@ -32,15 +32,19 @@ class Scan:
     unread: tuple[SourceSyntaxError, ...]
 
 
-def scan(tree: Tree, vocabulary: Vocabulary) -> Scan:
+def scan(
+    tree: Tree,
+    vocabulary: Vocabulary,
+    folders: Sequence[PurePosixPath] = FOLDERS,
+) -> Scan:
     """Return every site of a checkout's Python, sorted by file and line."""
     names = sorted(vocabulary.types)
     spelled = f"{_QUOTED}(?:{'|'.join(map(re.escape, names))}){_QUOTED}"
     worth = re.compile(f"SupportedModel|{spelled}" if names else "(?!)")
     sites: list[Site] = []
     unread: list[SourceSyntaxError] = []
-    for folder in FOLDERS:
-        for path in _python(tree, folder):
+    for folder in folders:
+        for path in python_files(tree, folder):
             source = tree.read(path) or ""
             if not worth.search(source):
                 continue
@@ -53,11 +57,12 @@ def scan(tree: Tree, vocabulary: Vocabulary) -> Scan:
     return Scan(tuple(sorted(sites, key=lambda it: it.where)), tuple(unread))
 
 
-def _python(tree: Tree, folder: PurePosixPath) -> Iterator[PurePosixPath]:
+def python_files(tree: Tree, folder: PurePosixPath) -> Iterator[PurePosixPath]:
+    """Yield the Python files below a folder."""
     yield from (path for path in tree.files(folder) if path.suffix == ".py")
     if len(folder.parts) < _DEEPEST:
         for child in tree.folders(folder):
-            yield from _python(tree, child)
+            yield from python_files(tree, child)
 
 
 def sites_in(source: Source) -> Iterator[Site]:

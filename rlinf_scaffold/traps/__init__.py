@@ -20,11 +20,13 @@ class Ground:
         tree: the checkout.
         job: the model that is, or will be, scaffolded there.
         sites: where the checkout tells models apart.
+        acting: the model types that act, as far as the checkout says.
     """
 
     tree: Tree
     job: Job
-    sites: tuple[Site, ...]
+    sites: tuple[Site, ...] = ()
+    acting: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
