@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from rlinf_scaffold.checkout import Tree
@@ -228,28 +228,32 @@ def _bound(
     branches: list[ast.If], below: list[ast.stmt], dispatch: Dispatch
 ) -> Mapping[str, str]:
     """Return what the branches call what they bind; empty where that is not certain."""
-    names: list[str] = []
-    for statement in below:
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-                names.append(node.id)
-    for branch in branches:
-        imported = {
-            alias.asname or alias.name
-            for node in branch.body
-            if isinstance(node, ast.ImportFrom)
-            for alias in node.names
-        }
-        bound = bound_names(branch.body)
-        bound = bound & imported if dispatch.imports else bound - imported
-        if not _leaves(branch.body):
-            names = [name for name in names if name in bound]
-    found = tuple(dict.fromkeys(names))
+    read = [
+        node.id
+        for statement in below
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    ]
+    bodies = [branch.body for branch in branches if not _leaves(branch.body)]
+    imported = _in_all(_imported(body) for body in bodies)
+    bound = _in_all(bound_names(body) for body in bodies)
+    candidates = imported if dispatch.imports else bound - imported
+    found = tuple(dict.fromkeys(name for name in read if name in candidates))
     if {*dispatch.binds} <= {*found}:
         return {name: name for name in dispatch.binds}
     if len(found) != len(dispatch.binds):
         return {}
     return dict(zip(dispatch.binds, found, strict=True))
+
+
+def _imported(body: list[ast.stmt]) -> set[str]:
+    imports = [node for node in body if isinstance(node, ast.ImportFrom)]
+    return bound_names([*imports])
+
+
+def _in_all(names: Iterable[set[str]]) -> set[str]:
+    first, *others = [*names] or [set[str]()]
+    return first.intersection(*others)
 
 
 def _given(name: str, above: list[ast.stmt], subject: Subject) -> str | None:

@@ -52,7 +52,7 @@ def _check_list(body: list[ast.stmt]) -> Check:
     listed = find_assignment(body, ARCHITECTURES)
     others = find_class(body, MODELS)
     is_literal = listed is not None and find_literal(listed.value) is not None
-    what = f"list {ARCHITECTURES}, and no class {MODELS}"
+    what = f"list {ARCHITECTURES} without a class {MODELS} beside it"
     in_place = listed.node if listed and not (is_literal and others) else others
     return Check(what, CONFIG, in_place, is_literal and others is None)
 
@@ -155,8 +155,8 @@ def _check_enum(body: list[ast.stmt]) -> Check:
     rival = listed.node if listed and find_literal(listed.value) else None
     models = any(member.is_model for member in _members(body))
     return Check(
-        f'Enum {MODELS} with members as NAME = ("name", "{_CATEGORY}"), and no list '
-        f"{ARCHITECTURES}",
+        f'Enum {MODELS} with members as NAME = ("name", "{_CATEGORY}"), without a '
+        f"list {ARCHITECTURES} beside it",
         CONFIG,
         rival if rival and models else enum or rival,
         models and rival is None,

@@ -48,7 +48,7 @@ class Check:
             return self.remedy
         if self.node is None:
             return f"write {self.what} in {self.path}"
-        return f"make {self.path}:{self.node.lineno} {self.what}"
+        return f"write {self.what} in place of {self.path}:{self.node.lineno}"
 
 
 def flat_module(spec: ModelSpec) -> Mapping[str, PurePosixPath]:

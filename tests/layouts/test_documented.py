@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
+from chains import GENERATIONS
 from tools import (
-    BASE,
     NAMES,
     STYLES,
     Transform,
@@ -158,6 +158,10 @@ LOADERS: dict[str, Swaps] = {
     "given together": (
         (GIVEN, "    torch_dtype, model_path = cfg.precision, cfg.model_path\n"),
     ),
+    "given under other names": (
+        ("torch_dtype =", "dtype ="),
+        ("model_path =", "folder ="),
+    ),
     "given with types": (("torch_dtype =", "torch_dtype: object ="),),
     "a decorated function": (("def get_model(", "@(lambda f: f)\ndef get_model("),),
     "a function that is replaced": (
@@ -182,32 +186,33 @@ REFUSED: dict[str, tuple[str, str, str, str]] = {
         "config",
         MODELS,
         "",
-        "missing list SUPPORTED_MODEL_ARCHS in rlinf/config.py;",
+        "missing list SUPPORTED_MODEL_ARCHS without a class SupportedModel beside it in ",
     ),
     "an Enum": (
         "config",
         LIST,
         'class SupportedModel(Enum):\n    ONE = "one"\n',
-        "missing list SUPPORTED_MODEL_ARCHS in rlinf/config.py;",
+        "missing list SUPPORTED_MODEL_ARCHS without a class SupportedModel beside it "
+        "(rlinf/config.py:3 has `class SupportedModel(Enum):`)",
     ),
     "a list that is computed": (
         "config",
         LIST,
         "SUPPORTED_MODEL_ARCHS = list(ARCHS)\n",
-        "(line 3 has `SUPPORTED_MODEL_ARCHS = list(ARCHS)`)",
+        "(rlinf/config.py:3 has `SUPPORTED_MODEL_ARCHS = list(ARCHS)`)",
     ),
     "get_model takes more": (
         "loader",
         "get_model(cfg, override_config_kwargs=None)",
         "get_model(cfg, device, override_config_kwargs=None)",
-        "get_model(cfg, override_config_kwargs) in rlinf/models/__init__.py (line 14 "
+        "get_model(cfg) (rlinf/models/__init__.py:14 "
         "has `def get_model(cfg, device, override_config_kwargs=None):`)",
     ),
     "get_model is renamed": (
         "loader",
         "def get_model(",
         "def load_model(",
-        "get_model(cfg, override_config_kwargs) in rlinf/models/__init__.py;",
+        "get_model(cfg) in rlinf/models/__init__.py;",
     ),
     "the other function is renamed": (
         "loader",
@@ -220,7 +225,7 @@ REFUSED: dict[str, tuple[str, str, str, str]] = {
         CHAIN,
         CHAIN.replace("cfg.model_type", "model_type"),
         "get_model() with an if/elif chain that compares cfg.model_type with strings "
-        "and binds model in rlinf/models/__init__.py (line 14 has `def get_model(cfg, "
+        "and binds model (rlinf/models/__init__.py:14 has `def get_model(cfg, "
         "override_config_kwargs=None):`)",
     ),
     "a chain on members": (
@@ -257,44 +262,50 @@ REFUSED: dict[str, tuple[str, str, str, str]] = {
         "loader",
         'cfg.model_type == "two"',
         'cfg.model_type != "two"',
-        "get_model() with an if/elif chain",
+        "conditions in get_model() that each spell out their models (rlinf/models/"
+        "__init__.py:19 has `if ",
     ),
     "a branch for names that start so": (
         "loader",
         'cfg.model_type == "two"',
         'cfg.model_type.startswith("a")',
-        "get_model() with an if/elif chain",
+        "conditions in get_model() that each spell out their models (rlinf/models/"
+        "__init__.py:19 has `if ",
     ),
     "a branch for names of a list elsewhere": (
         "loader",
         'cfg.model_type == "two"',
         "cfg.model_type in SUPPORTED_MODEL_ARCHS",
-        "get_model() with an if/elif chain",
+        "conditions in get_model() that each spell out their models (rlinf/models/"
+        "__init__.py:19 has `if ",
     ),
     "a branch for parts of a name": (
         "loader",
         'cfg.model_type == "two"',
         'cfg.model_type in "two"',
-        "get_model() with an if/elif chain",
+        "conditions in get_model() that each spell out their models (rlinf/models/"
+        "__init__.py:19 has `if ",
     ),
     "a branch that takes others too": (
         "loader",
         'cfg.model_type == "two"',
         'cfg.model_type == "two" or cfg.lax',
-        "get_model() with an if/elif chain",
+        "conditions in get_model() that each spell out their models (rlinf/models/"
+        "__init__.py:19 has `if ",
     ),
     "a branch that compares twice": (
         "loader",
         'cfg.model_type == "two"',
         'cfg.model_type == "two" == cfg.kind',
-        "get_model() with an if/elif chain",
+        "conditions in get_model() that each spell out their models (rlinf/models/"
+        "__init__.py:19 has `if ",
     ),
     "no model_path": (
         "loader",
         "    model_path = cfg.model_path\n",
         "",
-        "get_model() that binds model_path above that chain in "
-        "rlinf/models/__init__.py (line 14 has `def get_model(",
+        "get_model() that binds model_path above that chain "
+        "(rlinf/models/__init__.py:14 has `def get_model(",
     ),
     "model_path below the chain": (
         "loader",
@@ -302,32 +313,24 @@ REFUSED: dict[str, tuple[str, str, str, str]] = {
         f"{CHAIN}    model_path = cfg.model_path\n",
         "get_model() that binds model_path above that chain",
     ),
-    "another name for torch_dtype": (
-        "loader",
-        "torch_dtype",
-        "dtype",
-        "get_model() that binds torch_dtype above that chain",
-    ),
     "something else is returned": (
         "loader",
         "\n    return model\n",
         "\n    return Policy()\n",
-        "get_model() that ends in `return model` in rlinf/models/__init__.py (line 24 "
-        "has `return Policy()`)",
+        "get_model() with an if/elif chain",
     ),
     "nothing is returned": (
         "loader",
         "\n    return model\n",
         "\n    print(model)\n",
-        "get_model() that ends in `return model` in rlinf/models/__init__.py (line 24 "
+        "get_model() that ends in a return (rlinf/models/__init__.py:24 "
         "has `print(model)`)",
     ),
     "one of two is returned": (
         "loader",
         "return model_config, input_processor",
         "return model_config",
-        "get_model_config_and_processor() that ends in `return model_config, "
-        "input_processor` in rlinf/models/__init__.py (line 11 has `return model_config",
+        "get_model_config_and_processor() with an if/elif chain",
     ),
 }
 
@@ -337,7 +340,7 @@ def register(name: str) -> Transform:
 
 
 def load(name: str) -> Transform:
-    return lambda source: layout.load(source, ModelSpec(name=name), BASE)
+    return GENERATIONS["documented"].load(name)
 
 
 def tree(config: str = MODELS, loader: str = CHAINS) -> MemoryTree:
