@@ -189,16 +189,20 @@ def _find_functions(tree: Tree) -> PurePosixPath | None:
 def _takes_classes_last(body: list[ast.stmt]) -> bool:
     """Whether the entropy is summed over the last dimension, not over the second."""
     entropy = find_function(body, _ENTROPY[0])
-    keywords = (node for node in ast.walk(entropy or ast.Pass()) if _is_dim_one(node))
-    return not any(keywords)
+    calls_in_it = (
+        node for node in ast.walk(entropy or ast.Pass()) if isinstance(node, ast.Call)
+    )
+    return not any(_is_over_second(call) for call in calls_in_it)
 
 
-def _is_dim_one(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.keyword)
-        and node.arg == "dim"
-        and isinstance(node.value, ast.Constant)
-        and node.value.value == 1
+def _is_over_second(call: ast.Call) -> bool:
+    """Whether a call is a softmax over dimension 1."""
+    if not ast.unparse(call.func).endswith("softmax"):
+        return False
+    named = [keyword.value for keyword in call.keywords if keyword.arg == "dim"]
+    dimensions = (*call.args, *named)
+    return any(
+        isinstance(node, ast.Constant) and node.value == 1 for node in dimensions
     )
 
 
