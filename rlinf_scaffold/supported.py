@@ -29,6 +29,7 @@ from rlinf_scaffold.wiring import CONFIG, Check
 
 ARCHITECTURES = "SUPPORTED_MODEL_ARCHS"
 _CATEGORY = "embodied"
+_INDENT = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +107,11 @@ class _Member:
             for keyword, value in self.parts
         ]
         quoted = [part.replace("'", '"') for part in parts]
-        return fit(f"{spec.member} = {self.head}", quoted, indent=4)
+        text = fit(f"{spec.member} = {self.head}", quoted, indent=_INDENT)
+        if "\n" in text and not self.head:  # ruff puts each part of a tuple on a line
+            rows = "".join(f"    {part},\n" for part in quoted)
+            return f"{spec.member} = (\n{rows})"
+        return text.replace(f"\n{' ' * _INDENT}", "\n")
 
 
 def _is_category(value: ast.expr) -> bool:
@@ -139,7 +144,7 @@ def _members(body: list[ast.stmt]) -> Iterator[_Member]:
         if not isinstance(node.targets[0], ast.Name):
             continue
         value = node.value
-        if isinstance(value, (ast.Tuple, ast.List)):
+        if isinstance(value, ast.Tuple):
             yield _Member(node, "", tuple(("", part) for part in value.elts))
         elif isinstance(value, ast.Call):
             named = ((f"{k.arg}=" if k.arg else "**", k.value) for k in value.keywords)
