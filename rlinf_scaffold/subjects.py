@@ -120,15 +120,22 @@ class Subject:
 def read_origins(body: Iterable[ast.stmt]) -> dict[str, str]:
     """Return what the names that statements bind, one after the other, are read from."""
     origins: dict[str, str] = {}
-    for node in body:
-        if isinstance(node, (ast.Try, ast.With)):
-            origins |= read_origins(node.body)
-        elif isinstance(node, ast.Assign):
+    for node in _in_order(body):
+        if isinstance(node, ast.Assign):
             for target in node.targets:
                 origins |= _bind(target, node.value, origins)
         elif isinstance(node, ast.AnnAssign) and node.value is not None:
             origins |= _bind(node.target, node.value, origins)
     return origins
+
+
+def _in_order(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield the statements that always run, where none of them fails."""
+    for node in body:
+        if isinstance(node, (ast.Try, ast.With)):
+            yield from _in_order(node.body)
+        else:
+            yield node
 
 
 def _bind(

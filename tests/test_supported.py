@@ -17,7 +17,8 @@ from rlinf_scaffold.supported import ENUM as MEMBERS
 from rlinf_scaffold.supported import LIST as ARCHITECTURES
 from rlinf_scaffold.supported import Supported
 from rlinf_scaffold.syntax import find_class, is_same_code, parse
-from rlinf_scaffold.wiring import CONFIG, Check
+from rlinf_scaffold.matching import Check
+from rlinf_scaffold.wiring import CONFIG
 
 ONE = '    ONE = ("one", "embodied")\n'
 TWO = '    TWO = ("two", "embodied")\n'
@@ -215,12 +216,8 @@ def test_refuses_members_that_it_does_not_understand(
 
 
 def test_a_hand_edit_is_the_edit() -> None:
-    check_noop(
-        add(MEMBERS, "foo"),
-        swap(ENUM, (ONE, f"{ONE}{ONE}")).replace(
-            ONE, ONE.replace("ONE", "FOO").replace("one", "foo"), 1
-        ),
-    )
+    for row in ('    FOO = ("foo", "embodied")\n', "    FOO = 'foo', 'embodied'\n"):
+        check_noop(add(MEMBERS, "foo"), swap(ENUM, (TWO, TWO + row)))
 
 
 @pytest.mark.parametrize(

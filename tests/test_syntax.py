@@ -20,6 +20,8 @@ from rlinf_scaffold.syntax import (
     is_same_code,
     parameter_names,
     parse,
+    required_parameters,
+    strings,
     takes,
     to_parsable,
 )
@@ -192,3 +194,23 @@ def test_the_same_code_may_be_written_otherwise() -> None:
     assert is_same_code(node, 'f("b")')
     assert is_same_code(node, "f(c)", "f('b')")
     assert not is_same_code(node, "f(c)")
+
+
+@pytest.mark.parametrize(
+    ("signature", "names"),
+    [
+        ("", ()),
+        ("a, b=1", ("a",)),
+        ("a, /, b, *c, **d", ("a", "b")),
+        ("a=1, *, b, c=2", ("b",)),
+    ],
+)
+def test_names_parameters_without_a_default(
+    signature: str, names: tuple[str, ...]
+) -> None:
+    assert required_parameters(function(signature)) == names
+
+
+def test_yields_strings_with_their_lines() -> None:
+    value = ast.parse('x = [\n"a",\n1,\nb"c",\n"d"]')
+    assert [*strings(ast.walk(value))] == [("a", 2), ("d", 5)]

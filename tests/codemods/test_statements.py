@@ -8,7 +8,11 @@ import pytest
 from tools import check_transformed
 
 from rlinf_scaffold.codemods.source import edit
-from rlinf_scaffold.codemods.statements import insert_after_last, insert_in_function
+from rlinf_scaffold.codemods.statements import (
+    insert_after_last,
+    insert_in_class,
+    insert_in_function,
+)
 from rlinf_scaffold.errors import AnchorNotFoundError
 
 PATH = PurePosixPath("rlinf/models/__init__.py")
@@ -72,6 +76,32 @@ INSIDE = {
         "def f():\n    add(1)\n    add(2)\n    a = 1\n    add(0)\n",
     ),
 }
+IN_CLASS = {
+    "behind the last one": (
+        "class C:\n    add(1)\n    x\n",
+        "class C:\n    add(1)\n    add(2)\n    x\n",
+    ),
+    "above the heading of the next group": (
+        "class C:\n    # a\n    add(1)  # b\n\n    # c\n    x\n",
+        "class C:\n    # a\n    add(1)  # b\n    add(2)\n\n    # c\n    x\n",
+    ),
+    "in the last class of the name": (
+        "class C:\n    add(0)\n\n\nclass C:\n\tadd(1)\n",
+        "class C:\n    add(0)\n\n\nclass C:\n\tadd(1)\n\tadd(2)\n",
+    ),
+    "at the end of a file without a newline": (
+        "class C:\n    add(1)",
+        "class C:\n    add(1)\n    add(2)",
+    ),
+}
+NOT_IN_CLASS = {
+    "nothing": "",
+    "another class": "class D:\n    add(1)\n",
+    "a function": "def C():\n    add(1)\n",
+    "none of its like": "class C:\n    x\n",
+    "a body on one line": "class C: add(1)\n",
+    "only in a method": "class C:\n    def f(self):\n        add(1)\n",
+}
 NO_PLACE = {
     "nothing": "",
     "no function": "add(1)\n",
@@ -102,6 +132,26 @@ def at_top(source: str) -> str:
 def inside(source: str) -> str:
     new = insert_in_function(PATH, "f", is_call, "add(2)", anchor="add()", above=is_use)
     return source if "add(2)" in source else edit(source, PATH, new)
+
+
+def in_class(source: str) -> str:
+    new = insert_in_class(PATH, "C", is_call, "add(2)", anchor="add()")
+    return source if "add(2)" in source else edit(source, PATH, new)
+
+
+@pytest.mark.parametrize(("before", "after"), IN_CLASS.values(), ids=IN_CLASS)
+def test_inserts_in_a_class(before: str, after: str) -> None:
+    check_transformed(in_class, before, after)
+
+
+@pytest.mark.parametrize("source", NOT_IN_CLASS.values(), ids=NOT_IN_CLASS)
+def test_refuses_where_none_of_its_like_is_in_the_class(source: str) -> None:
+    text = (
+        "rlinf/models/__init__.py: found no add() in class C. "
+        "By hand: add to class C:\nadd(2)"
+    )
+    with pytest.raises(AnchorNotFoundError, match=f"^{re.escape(text)}$"):
+        in_class(source)
 
 
 @pytest.mark.parametrize(("before", "after"), TOP.values(), ids=TOP)
