@@ -24,6 +24,7 @@ _EVALUATIONS = PurePosixPath("evaluations")
 _ACTORS = PurePosixPath("rlinf/workers/actor")
 _TYPE = re.compile(r"(?m)^[ \t]*model_(?:type|name):[ \t]*[\"']?([\w.-]+)")
 _MOUNT = re.compile(r"(?m)^[ \t]*-[ \t]*[\"']?/?model/([\w.-]+)@")
+_GET = "get_model"
 _PREDICT = "predict_action_batch"
 # Where the code that tells models apart stands, by the words of its path.
 _ROLES = (
@@ -140,24 +141,25 @@ def _loaded(tree: Tree, known: Known) -> Iterator[tuple[str, str, Line]]:
     }
     for site, _ in known:
         for arm in site.arms if site.path == LOADER else ():
-            code = _imported(tree, arm, functions)
             for name in arm.named:
                 yield "loader", name, Line(LOADER, arm.line)
-                if code is not None:
+            imported = list(_imported(tree, arm, functions))
+            acting = [it for it in imported if any(_predicting(tree, it))]
+            for code in (acting or imported)[:1] if site.function == _GET else ():
+                for name in arm.named:
                     yield "code", name, Line(code, 1)
 
 
 def _imported(
     tree: Tree, arm: Arm, functions: Mapping[str, ast.FunctionDef]
-) -> PurePosixPath | None:
-    """Return the first module of RLinf's models that an arm, or its builder, imports."""
+) -> Iterator[PurePosixPath]:
+    """Yield the modules of RLinf's models that an arm, or its builder, imports."""
     names = [node for it in arm.body for node in ast.walk(it)]
     built = [functions[it.id] for it in names if _is_in(it, functions)]
     for part in (*arm.body, *built):
         for node in ast.walk(part):
             if isinstance(node, ast.ImportFrom) and (path := _module(tree, node)):
-                return path
-    return None
+                yield path
 
 
 def _is_in(node: ast.AST, functions: Mapping[str, object]) -> TypeGuard[ast.Name]:
@@ -251,13 +253,9 @@ def _modeless(tree: Tree, models: Iterable[Wired], known: Known) -> Iterator[Gap
 
 def _mode(tree: Tree, name: str, code: PurePosixPath) -> Line | None:
     """Return where a model takes a mode, and not whether to sample."""
-    paths = [path for path in _modules(tree, code) if path.suffix == ".py"]
-    for path in sorted(paths, key=lambda path: path.stem != name):
-        text = tree.read(path) or ""
-        if f"def {_PREDICT}(" not in text:
-            continue
+    for path in sorted(_predicting(tree, code), key=lambda path: path.stem != name):
         try:
-            body = parse(text, path).body
+            body = parse(tree.read(path) or "", path).body
         except SourceSyntaxError:
             continue
         for node in body:
@@ -268,12 +266,15 @@ def _mode(tree: Tree, name: str, code: PurePosixPath) -> Line | None:
     return None
 
 
-def _modules(tree: Tree, code: PurePosixPath) -> Iterator[PurePosixPath]:
-    if code.name != "__init__.py":
-        yield code
-        return
-    for folder in (code.parent, *tree.folders(code.parent)):
-        yield from tree.files(folder)
+def _predicting(tree: Tree, code: PurePosixPath) -> Iterator[PurePosixPath]:
+    """Yield the files of a module, or a package, that say how a model acts."""
+    paths = [code]
+    if code.name == "__init__.py":
+        folders = (code.parent, *tree.folders(code.parent))
+        paths = [path for folder in folders for path in tree.files(folder)]
+    for path in paths:
+        if path.suffix == ".py" and f"def {_PREDICT}(" in (tree.read(path) or ""):
+            yield path
 
 
 def _acts_on_mode(predict: ast.FunctionDef) -> bool:

@@ -88,16 +88,16 @@ def _of_name(name: str, scope: Scope) -> Iterator[tuple[str, bool]]:
             yield from _elements(key, found[1])
 
 
-def entries(name: str, scope: Scope) -> Mapping[str, tuple[int, ast.expr]]:
+def entries(table: ast.expr, scope: Scope) -> Mapping[str, tuple[int, ast.expr]]:
     """Return what a dictionary holds for each model type, and the line of its entry."""
-    found = scope.find(name)
+    name = ast.unparse(table)
+    found = (table, scope) if isinstance(table, ast.Dict) else scope.find(name)
     if found is None:
         return {}
     value, inside = found
-    pairs = _pairs(value, inside)
     return {
         model_type: (key.lineno, held)
-        for key, held in (*pairs, *filled(name, inside))
+        for key, held in (*_pairs(value, inside), *filled(name, inside))
         for model_type in named_in(key, inside).names
         if model_type in scope.source.vocabulary.types
     }

@@ -210,12 +210,11 @@ class _Reader:
             table, key = node.value, node.slice
         else:
             return
-        name = ast.unparse(table)
-        if name in self.through or not is_subject(key, self.scope):
+        if not is_subject(key, self.scope) or ast.unparse(table) in self.through:
             return
         arms = [
             Arm(line, (found,), Types(frozenset({found})), True, text(held), (held,))
-            for found, (line, held) in entries(name, self.scope).items()
+            for found, (line, held) in entries(table, self.scope).items()
         ]
         if arms:
             default = Arm(node.lineno, (), EVERY, True, missing)

@@ -126,6 +126,8 @@ def _described(site: Site, arm: Arm) -> tuple[str, str]:
     """Return the outcome at a site of no known kind, from its code alone."""
     if refuses(arm):
         return CRASH, f"{arm.does} where this is called"
+    if arm is site.default and all(refuses(it) for it in site.arms):
+        return OK, "not refused, as others are"
     if arm is site.default and arm.does == NOTHING:
         named = "; ".join(dict.fromkeys(it.does for it in site.arms))
         return UNKNOWN, f"left out of: {named}"
