@@ -10,6 +10,7 @@ from rlinf_scaffold.checkout import Tree
 from rlinf_scaffold.codemods.branches import add_branch
 from rlinf_scaffold.codemods.source import Edit, edit
 from rlinf_scaffold.errors import AnchorNotFoundError, WiringChangedError
+from rlinf_scaffold.matching import Check
 from rlinf_scaffold.rendering import render
 from rlinf_scaffold.spec import ModelSpec
 from rlinf_scaffold.subjects import MODELS, Subject, Wording, read_origins
@@ -21,7 +22,7 @@ from rlinf_scaffold.syntax import (
     parse,
     required_parameters,
 )
-from rlinf_scaffold.wiring import CONFIG, LOADER, Check
+from rlinf_scaffold.wiring import CONFIG, LOADER
 
 _PACKAGES = (".embodiment", "rlinf.models.embodiment")
 _EXITS = (ast.Return, ast.Raise)

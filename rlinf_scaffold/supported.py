@@ -14,6 +14,7 @@ from rlinf_scaffold.errors import (
     NameTakenError,
     WiringChangedError,
 )
+from rlinf_scaffold.matching import Check
 from rlinf_scaffold.rendering import fit
 from rlinf_scaffold.spec import ModelSpec
 from rlinf_scaffold.subjects import MODELS
@@ -25,7 +26,7 @@ from rlinf_scaffold.syntax import (
     parse,
     strings,
 )
-from rlinf_scaffold.wiring import CONFIG, Check
+from rlinf_scaffold.wiring import CONFIG
 
 ARCHITECTURES = "SUPPORTED_MODEL_ARCHS"
 _CATEGORY = "embodied"

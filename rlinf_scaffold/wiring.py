@@ -1,54 +1,15 @@
-"""Where a checkout wires its models, and what a layout needs to find there."""
+"""Where a checkout wires its models, and which modules a model is made of."""
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from rlinf_scaffold.spec import ModelSpec
-from rlinf_scaffold.syntax import headline
 
 CONFIG = PurePosixPath("rlinf/config.py")
 LOADER = PurePosixPath("rlinf/models/__init__.py")
 POLICIES = PurePosixPath("rlinf/models/embodiment")
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that a layout needs of a checkout.
-
-    Attributes:
-        what: the thing, in words.
-        path: the file that it belongs in.
-        node: the statement that is it, or that stands in its place, if any does.
-        holds: whether it is there as the layout needs it.
-        remedy: what to do for it to hold, where that is not to write it there.
-    """
-
-    what: str
-    path: PurePosixPath
-    node: ast.stmt | None
-    holds: bool
-    remedy: str = ""
-
-    def __str__(self) -> str:
-        if self.node is None:
-            return f"{self.what} in {self.path}"
-        if self.holds:
-            return f"{self.what} at {self.path}:{self.node.lineno}"
-        there = f"{self.path}:{self.node.lineno} has `{headline(self.node)}`"
-        return f"{self.what} ({there})"
-
-    @property
-    def hand_edit(self) -> str:
-        """What to do for it to hold."""
-        if self.remedy:
-            return self.remedy
-        if self.node is None:
-            return f"write {self.what} in {self.path}"
-        return f"write {self.what} in place of {self.path}:{self.node.lineno}"
 
 
 def flat_module(spec: ModelSpec) -> Mapping[str, PurePosixPath]:

@@ -12,12 +12,12 @@ from rlinf_scaffold.errors import (
     NameTakenError,
     WiringChangedError,
 )
+from rlinf_scaffold.matching import Check
 from rlinf_scaffold.spec import ModelSpec
 from rlinf_scaffold.supported import ENUM as MEMBERS
 from rlinf_scaffold.supported import LIST as ARCHITECTURES
 from rlinf_scaffold.supported import Supported
 from rlinf_scaffold.syntax import find_class, is_same_code, parse
-from rlinf_scaffold.matching import Check
 from rlinf_scaffold.wiring import CONFIG
 
 ONE = '    ONE = ("one", "embodied")\n'

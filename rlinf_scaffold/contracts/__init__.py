@@ -10,14 +10,8 @@ from pathlib import PurePosixPath
 
 from rlinf_scaffold.checkout import Tree
 from rlinf_scaffold.discovery import discover
-from rlinf_scaffold.errors import UnknownLayoutError
-from rlinf_scaffold.syntax import (
-    find_class,
-    find_function,
-    headline,
-    parameter_names,
-    parse,
-)
+from rlinf_scaffold.matching import Check, match
+from rlinf_scaffold.syntax import find_class, find_function, parameter_names, parse
 
 ACTORS = PurePosixPath("rlinf/workers/actor")
 ROLLOUTS = PurePosixPath("rlinf/workers/rollout/hf")
@@ -68,13 +62,13 @@ class Contract:
     Attributes:
         name: what ``inspect`` calls it, and the folder of its templates.
         title: one line for people.
-        missing: what the contract looks for in a checkout and does not find; empty
-            means that it matches.
+        detect: what it needs of a checkout, read from the syntax trees; it matches
+            where all of it holds.
     """
 
     name: str
     title: str
-    missing: Callable[[Tree], tuple[str, ...]]
+    detect: Callable[[Tree], tuple[Check, ...]]
 
 
 def all_contracts() -> tuple[Contract, ...]:
@@ -91,21 +85,10 @@ def match_contract(tree: Tree, contracts: Sequence[Contract]) -> Contract:
     """Return the one contract that matches.
 
     Raises:
-        UnknownLayoutError: none does, or several do; says what each one missed.
+        UnknownLayoutError: none does, or several do; says what the nearest misses.
         SourceSyntaxError: a file to read does not parse.
     """
-    missing = {contract: contract.missing(tree) for contract in contracts}
-    matching = [contract for contract, gaps in missing.items() if not gaps]
-    if len(matching) == 1:
-        return matching[0]
-    raise UnknownLayoutError(
-        "runtime contract",
-        [
-            f"{contract.name} ({contract.title}): "
-            + (f"missing {'; '.join(gaps)}" if gaps else "matches")
-            for contract, gaps in missing.items()
-        ],
-    )
+    return match("runtime contract", {each: each.detect(tree) for each in contracts})
 
 
 def read_terms(tree: Tree) -> Terms:
@@ -124,7 +107,7 @@ def read_terms(tree: Tree) -> Terms:
         and {"temperature", "top_k"} <= set(parameter_names(scaled)),
         worker_sets_up=any(
             ast.unparse(call.func).endswith(".setup_config_and_processor")
-            for call in _calls(tree, ROLLOUTS, "setup_config_and_processor")
+            for _, call in _calls(tree, ROLLOUTS, "setup_config_and_processor")
         ),
     )
 
@@ -134,43 +117,57 @@ def body_of(tree: Tree, path: PurePosixPath) -> list[ast.stmt]:
     return parse(tree.read(path) or "", path).body
 
 
-def calls(tree: Tree, folder: PurePosixPath, *keywords: str) -> bool:
+def check_call(tree: Tree, folder: PurePosixPath, *keywords: str) -> Check:
     """Whether a file of a folder has a call with all these keywords."""
-    return any(
-        set(keywords) <= {keyword.arg for keyword in call.keywords}
-        for call in _calls(tree, folder, keywords[0])
-    )
+    what = f"a call with {', '.join(f'{keyword}=...' for keyword in keywords)}"
+    for path, call in _calls(tree, folder, *keywords):
+        if set(keywords) <= {keyword.arg for keyword in call.keywords}:
+            statement = ast.copy_location(ast.Expr(call), call)
+            return Check(what, path, statement, True)
+    return Check(what, folder, None, False)
 
 
-def missing_head(tree: Tree, parameters: Sequence[str]) -> Iterator[str]:
-    """Yield what is wrong with ``ValueHead``, if it does not take these parameters."""
+def check_class(tree: Tree, path: PurePosixPath, name: str) -> Check:
+    """Whether a file has a class."""
+    found = find_class(body_of(tree, path), name)
+    return Check(f"class {name}", path, found, found is not None)
+
+
+def check_head(tree: Tree, parameters: Sequence[str]) -> Check:
+    """Whether ``ValueHead`` takes these parameters."""
     head = find_class(body_of(tree, VALUE_HEAD), "ValueHead")
     init = find_function(head.body, "__init__") if head else None
-    if init is None or not set(parameter_names(init)) >= set(parameters):
-        what = f"ValueHead({', '.join(parameters)}) in {VALUE_HEAD}"
-        yield what + _instead(init or head)
+    holds = init is not None and set(parameter_names(init)) >= set(parameters)
+    return Check(f"ValueHead({', '.join(parameters)})", VALUE_HEAD, init or head, holds)
 
 
-def missing_functions(tree: Tree, *paths: PurePosixPath) -> Iterator[str]:
-    """Yield which of the functions on logits none of these files has as expected."""
-    if _find_functions(tree) in paths:
-        return
+def check_functions(tree: Tree, *paths: PurePosixPath) -> tuple[Check, ...]:
+    """Whether one of these files has both functions on logits."""
+    home = _find_functions(tree)
+    checks = []
     for name, first in (_LOGPROBS, _ENTROPY):
-        found = [find_function(body_of(tree, path), name) for path in paths]
-        there = next((node for node in found if node), None)
-        if there is None or parameter_names(there)[: len(first)] != first:
-            where = " or ".join(map(str, paths))
-            yield f"{name}({', '.join(first)}) in {where}" + _instead(there)
+        found = {
+            path: function
+            for path in paths
+            if home in (path, None)
+            and (function := find_function(body_of(tree, path), name))
+        }
+        path, node = next(iter(found.items()), (paths[-1], None))
+        holds = node is not None and parameter_names(node)[: len(first)] == first
+        checks.append(Check(f"{name}({', '.join(first)})", path, node, holds))
+    return tuple(checks)
 
 
-def _calls(tree: Tree, folder: PurePosixPath, word: str) -> Iterator[ast.Call]:
-    """Yield every call in those files of a folder that hold a word."""
+def _calls(
+    tree: Tree, folder: PurePosixPath, *words: str
+) -> Iterator[tuple[PurePosixPath, ast.Call]]:
+    """Yield every call in those files of a folder that hold these words."""
     for path in tree.files(folder):
         source = tree.read(path) or ""
-        if path.suffix == ".py" and word in source:
+        if path.suffix == ".py" and all(word in source for word in words):
             for node in ast.walk(parse(source, path)):
                 if isinstance(node, ast.Call):
-                    yield node
+                    yield path, node
 
 
 def _find_functions(tree: Tree) -> PurePosixPath | None:
@@ -204,7 +201,3 @@ def _is_over_second(call: ast.Call) -> bool:
     return any(
         isinstance(node, ast.Constant) and node.value == 1 for node in dimensions
     )
-
-
-def _instead(node: ast.stmt | None) -> str:
-    return f" (line {node.lineno} has `{headline(node)}`)" if node else ""

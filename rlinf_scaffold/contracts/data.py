@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from rlinf_scaffold.checkout import Tree
 from rlinf_scaffold.contracts import (
     ACTORS,
@@ -12,29 +10,24 @@ from rlinf_scaffold.contracts import (
     MODEL_FUNCTIONS,
     ROLLOUTS,
     Contract,
-    calls,
-    missing_functions,
-    missing_head,
+    check_call,
+    check_functions,
+    check_head,
 )
+from rlinf_scaffold.matching import Check
 
 
-def _missing(tree: Tree) -> tuple[str, ...]:
+def _detect(tree: Tree) -> tuple[Check, ...]:
     return (
-        *missing_head(tree, HEAD_PARAMETERS),
-        *missing_functions(tree, MODEL_FUNCTIONS, FUNCTIONS),
-        *_missing_calls(tree),
+        check_call(tree, ACTORS, "data", "compute_logprobs"),
+        check_call(tree, ROLLOUTS, "env_obs"),
+        check_head(tree, HEAD_PARAMETERS),
+        *check_functions(tree, MODEL_FUNCTIONS, FUNCTIONS),
     )
-
-
-def _missing_calls(tree: Tree) -> Iterator[str]:
-    if not calls(tree, ROLLOUTS, "env_obs"):
-        yield f"a call with env_obs=... in {ROLLOUTS}"
-    if not calls(tree, ACTORS, "data", "compute_logprobs"):
-        yield f"a call with data=..., compute_logprobs=... in {ACTORS}"
 
 
 contract = Contract(
     name="data",
     title="model(data=...), RLinf v0.1-rc1 and v0.1",
-    missing=_missing,
+    detect=_detect,
 )

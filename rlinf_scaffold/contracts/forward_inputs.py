@@ -2,45 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from rlinf_scaffold.checkout import Tree
 from rlinf_scaffold.contracts import (
     ACTORS,
     FUNCTIONS,
     HEAD_PARAMETERS,
+    MODEL_FUNCTIONS,
     POLICY,
     Contract,
-    body_of,
-    calls,
-    missing_functions,
-    missing_head,
+    check_call,
+    check_class,
+    check_functions,
+    check_head,
 )
-from rlinf_scaffold.syntax import find_class
+from rlinf_scaffold.matching import Check
 
 
-def _missing(tree: Tree) -> tuple[str, ...]:
+def _detect(tree: Tree) -> tuple[Check, ...]:
     return (
-        *_missing_classes(tree),
-        *missing_head(tree, HEAD_PARAMETERS),
-        *missing_functions(tree, FUNCTIONS),
-        *_missing_call(tree),
+        check_call(tree, ACTORS, "forward_inputs", "compute_logprobs"),
+        check_class(tree, POLICY, "BasePolicy"),
+        check_class(tree, POLICY, "ForwardType"),
+        check_head(tree, HEAD_PARAMETERS),
+        *check_functions(tree, MODEL_FUNCTIONS, FUNCTIONS),
     )
-
-
-def _missing_classes(tree: Tree) -> Iterator[str]:
-    for name in ("BasePolicy", "ForwardType"):
-        if find_class(body_of(tree, POLICY), name) is None:
-            yield f"class {name} in {POLICY}"
-
-
-def _missing_call(tree: Tree) -> Iterator[str]:
-    if not calls(tree, ACTORS, "forward_inputs", "compute_logprobs"):
-        yield f"a call with forward_inputs=..., compute_logprobs=... in {ACTORS}"
 
 
 contract = Contract(
     name="forward_inputs",
     title="model(forward_inputs=...), RLinf v0.2 to main",
-    missing=_missing,
+    detect=_detect,
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from rlinf_scaffold.checkout import Tree
 from rlinf_scaffold.contracts import (
     ACTORS,
@@ -11,37 +9,31 @@ from rlinf_scaffold.contracts import (
     ROLLOUTS,
     Contract,
     body_of,
-    calls,
-    missing_head,
+    check_call,
+    check_head,
 )
+from rlinf_scaffold.matching import Check
 from rlinf_scaffold.syntax import find_function
 
 _FUNCTIONS = ("prepare_observations", "default_logits_processor", "custom_forward")
 
 
-def _missing(tree: Tree) -> tuple[str, ...]:
+def _detect(tree: Tree) -> tuple[Check, ...]:
     return (
-        *missing_head(tree, ("hidden_size", "output_dim")),
-        *_missing_functions(tree),
-        *_missing_calls(tree),
+        check_call(tree, ACTORS, "action_token_len", "logits_processor_args"),
+        check_call(tree, ROLLOUTS, "input_ids", "attention_mask", "pixel_values"),
+        check_head(tree, ("hidden_size", "output_dim")),
+        *(_check_function(tree, name) for name in _FUNCTIONS),
     )
 
 
-def _missing_functions(tree: Tree) -> Iterator[str]:
-    for name in _FUNCTIONS:
-        if find_function(body_of(tree, MODEL_FUNCTIONS), name) is None:
-            yield f"{name}() in {MODEL_FUNCTIONS}"
-
-
-def _missing_calls(tree: Tree) -> Iterator[str]:
-    if not calls(tree, ROLLOUTS, "input_ids", "attention_mask", "pixel_values"):
-        yield f"a call with input_ids=..., pixel_values=... in {ROLLOUTS}"
-    if not calls(tree, ACTORS, "action_token_len", "logits_processor_args"):
-        yield f"a call with action_token_len=..., logits_processor_args=... in {ACTORS}"
+def _check_function(tree: Tree, name: str) -> Check:
+    found = find_function(body_of(tree, MODEL_FUNCTIONS), name)
+    return Check(f"{name}()", MODEL_FUNCTIONS, found, found is not None)
 
 
 contract = Contract(
     name="logits",
     title="custom_forward(model, ...), RLinf before v0.1-rc1",
-    missing=_missing,
+    detect=_detect,
 )

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from rlinf_scaffold.checkout import Tree
 from rlinf_scaffold.discovery import discover
-from rlinf_scaffold.errors import UnknownLayoutError
+from rlinf_scaffold.matching import Check, match
 from rlinf_scaffold.spec import ModelSpec
-from rlinf_scaffold.wiring import CONFIG, LOADER, POLICIES, Check
+from rlinf_scaffold.wiring import CONFIG, LOADER, POLICIES
 
 __all__ = [
     "CONFIG",
@@ -69,44 +69,7 @@ def match_layout(tree: Tree, layouts: Sequence[Layout]) -> Layout:
     """Return the one layout that matches.
 
     Raises:
-        UnknownLayoutError: none does, or several do; says what each one missed.
+        UnknownLayoutError: none does, or several do; says what the nearest misses.
         SourceSyntaxError: a file to read does not parse.
     """
-    checks = {layout: layout.detect(tree) for layout in layouts}
-    matching = [
-        layout for layout, needs in checks.items() if all(c.holds for c in needs)
-    ]
-    if len(matching) == 1:
-        return matching[0]
-    raise UnknownLayoutError("registration", [*_findings(checks, matching)])
-
-
-def _findings(
-    checks: Mapping[Layout, Sequence[Check]], matching: Sequence[Layout]
-) -> Iterator[str]:
-    """Yield what was found and what to do about it, the nearest layout first."""
-    if matching:
-        for layout in matching:
-            yield f"{layout.name} ({layout.title}): all of it is there"
-        yield "by hand: take all but one away, then run again"
-        return
-    nearest = max(checks, key=lambda layout: _share(checks[layout]))
-    needs = checks[nearest]
-    yield f"nearest to {nearest.name} ({nearest.title}): {_count(needs)} are there"
-    missing = [check for check in needs if not check.holds]
-    for check in missing:
-        yield f"missing {check}"
-    others = [layout for layout in checks if layout is not nearest]
-    if others:
-        counts = (f"{layout.name} {_count(checks[layout])}" for layout in others)
-        yield f"further off: {', '.join(counts)}"
-    edits = "; ".join(check.hand_edit for check in missing)
-    yield f"by hand: {edits}; then run again"
-
-
-def _share(checks: Sequence[Check]) -> float:
-    return sum(check.holds for check in checks) / len(checks)
-
-
-def _count(checks: Sequence[Check]) -> str:
-    return f"{sum(check.holds for check in checks)} of {len(checks)}"
+    return match("registration", {layout: layout.detect(tree) for layout in layouts})

@@ -16,6 +16,7 @@ from rlinf_scaffold.codemods.source import Edit, edit
 from rlinf_scaffold.codemods.statements import insert_after_last, insert_in_function
 from rlinf_scaffold.errors import NameTakenError, WiringChangedError
 from rlinf_scaffold.layouts import Layout
+from rlinf_scaffold.matching import Check
 from rlinf_scaffold.rendering import fit
 from rlinf_scaffold.spec import ModelSpec
 from rlinf_scaffold.syntax import (
@@ -30,7 +31,7 @@ from rlinf_scaffold.syntax import (
     parse,
     takes,
 )
-from rlinf_scaffold.wiring import CONFIG, LOADER, Check, package
+from rlinf_scaffold.wiring import CONFIG, LOADER, package
 
 _SET = "EMBODIED_MODEL"
 _REGISTRAR = "_register_builtin_models"

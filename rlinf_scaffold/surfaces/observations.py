@@ -35,9 +35,7 @@ def _plan(tree: Tree, job: Job) -> Iterator[FileChange]:
 def _add_branch(source: str, name: str, text: str) -> str:
     function = find_function(parse(source, MODEL_FUNCTIONS).body, _FUNCTION)
     ifs = [
-        line
-        for line in (function.body if function else ())
-        if isinstance(line, ast.If)
+        line for line in (function.body if function else ()) if isinstance(line, ast.If)
     ]
     for index, chain in enumerate(ifs):
         links = _links(chain)
@@ -45,7 +43,9 @@ def _add_branch(source: str, name: str, text: str) -> str:
             continue
         for link in links:
             if name in _SUBJECT.names(link.test):
-                if is_same_code(ast.If(test=link.test, body=link.body, orelse=[]), text):
+                if is_same_code(
+                    ast.If(test=link.test, body=link.body, orelse=[]), text
+                ):
                     return source
                 what = f"the branch of {name!r}"
                 expected = f"\n{text}"

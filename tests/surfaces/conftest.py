@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from rlinf_scaffold.contracts import Contract, Terms
+from rlinf_scaffold.contracts import Terms, all_contracts
 from rlinf_scaffold.heads import find_head
 from rlinf_scaffold.layouts import Layout
+from rlinf_scaffold.recipes.mounted import style
 from rlinf_scaffold.spec import Base, ModelSpec
 from rlinf_scaffold.surfaces import Job
 
@@ -33,6 +34,7 @@ LAYOUT = Layout(
     load=lambda source, spec, base: source,
     modules=lambda spec: {},
 )
+CONTRACT = next(each for each in all_contracts() if each.name == "forward_inputs")
 
 
 @pytest.fixture
@@ -44,8 +46,9 @@ def job() -> Callable[..., Job]:
             spec=ModelSpec(name=name, **answers),
             base=BASE,
             layout=LAYOUT,
-            contract=Contract(name="forward_inputs", title="", missing=lambda tree: ()),
+            contract=Contract(name="forward_inputs", title="", detect=lambda tree: ()),
             terms=Terms(),
+            recipes=style,
             head=find_head("tokens"),
         )
 
