@@ -17,13 +17,12 @@ from rlinf_scaffold.errors import (
     UnknownLayoutError,
     WiringChangedError,
 )
-from rlinf_scaffold.inserters.yaml import read_value
+from rlinf_scaffold.inserters.yaml import has_key, read_value
 from rlinf_scaffold.layouts import detect_layout
 from rlinf_scaffold.manifest import Manifest, digest
 from rlinf_scaffold.planner import is_recorded, resolve
+from rlinf_scaffold.recipes import recipe_path
 from rlinf_scaffold.surfaces import Job, Surface, all_surfaces
-from rlinf_scaffold.surfaces.model_yaml import model_yaml_path
-from rlinf_scaffold.surfaces.recipe import recipe_path
 from rlinf_scaffold.syntax import find_class, parse
 
 
@@ -142,21 +141,20 @@ def _first_difference(before: str, after: str) -> tuple[int, str]:
 
 def _audit_agreement(tree: Tree, job: Job, manifest: Manifest) -> Iterator[Finding]:
     """Compare names and numbers that stand in several files, whoever wrote them."""
-    model_yaml = model_yaml_path(job.spec.name)
+    settings, type_key = job.settings, job.layout.type_key
     recipe = recipe_path(PurePosixPath(job.spec.recipe), job.spec)
-    yield from _audit_values(
-        tree,
-        manifest,
-        model_yaml,
-        (
-            (("model_type",), job.spec.name),
-            (("action_token_len",), ("action_dim",)),
-            (("action_chunks_len",), ("num_action_chunks",)),
-        ),
-    )
-    yield from _audit_values(
-        tree, manifest, recipe, ((("actor", "model", "model_type"), job.spec.name),)
-    )
+    held = {settings.path: settings.keys, recipe: ("actor", "model")}
+    for path, at in held.items():
+        yield from _audit_values(
+            tree,
+            manifest,
+            path,
+            (
+                ((*at, type_key), job.spec.name),
+                ((*at, "action_token_len"), (*at, "action_dim")),
+                ((*at, "action_chunks_len"), (*at, "num_action_chunks")),
+            ),
+        )
     for path in job.layout.modules(job.spec).values():
         text = tree.read(path)
         if text is None or not path.stem.endswith("_action_model"):
@@ -184,6 +182,8 @@ def _audit_values(
     if text is None:
         return  # its surface has said so
     for keys, wanted in expected:
+        if isinstance(wanted, tuple) and not has_key(text, keys, path=path):
+            continue
         try:
             value = read_value(text, keys, path=path)
             other = wanted

@@ -17,16 +17,16 @@ from rlinf_scaffold.errors import (
 from rlinf_scaffold.heads import find_head
 from rlinf_scaffold.layouts import POLICIES, Layout, detect_layout
 from rlinf_scaffold.manifest import Manifest, digest, manifest_path, read_manifest
+from rlinf_scaffold.recipes import detect_style, model_yaml_path
 from rlinf_scaffold.spec import Base, ModelSpec
 from rlinf_scaffold.surfaces import Job, all_surfaces
-from rlinf_scaffold.surfaces.model_yaml import model_yaml_path
 
 
 def resolve(tree: Tree, spec: ModelSpec, base: Base) -> Job:
     """Return the job that the answers mean in this checkout.
 
     Raises:
-        UnknownLayoutError: the checkout has no layout or contract that is known.
+        UnknownLayoutError: the checkout has no layout, contract or YAML that is known.
         SourceSyntaxError: a file that must be read does not parse.
         NameTakenError: the name means something else here.
     """
@@ -39,6 +39,7 @@ def resolve(tree: Tree, spec: ModelSpec, base: Base) -> Job:
         layout=layout,
         contract=detect_contract(tree),
         terms=read_terms(tree),
+        recipes=detect_style(tree),
         head=find_head(spec.head),
     )
 

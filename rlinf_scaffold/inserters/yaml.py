@@ -57,6 +57,16 @@ def has_key(text: str, keys: Keys, *, path: Path) -> bool:
     return len(parse(text, path).chain(keys)) == len(keys)
 
 
+def line_of(text: str, keys: Keys, *, path: Path) -> int:
+    """Return the line of a place, or of the nearest that it would stand in.
+
+    Raises:
+        SourceSyntaxError: the text is not one YAML document.
+    """
+    chain = parse(text, path).chain(keys)
+    return _row(text, chain[-1].start) + 1 if chain else 1
+
+
 def set_value(text: str, keys: Keys, value: Value, *, path: Path) -> str:
     """Write a value over the one that stands at a place, in that one's quotes.
 

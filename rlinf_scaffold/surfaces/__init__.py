@@ -12,6 +12,7 @@ from rlinf_scaffold.contracts import Contract, Terms
 from rlinf_scaffold.discovery import discover
 from rlinf_scaffold.heads import Head
 from rlinf_scaffold.layouts import Layout
+from rlinf_scaffold.recipes import RecipeStyle, Settings
 from rlinf_scaffold.spec import Base, ModelSpec
 
 
@@ -24,7 +25,13 @@ class Job:
     layout: Layout
     contract: Contract
     terms: Terms
+    recipes: RecipeStyle
     head: Head
+
+    @property
+    def settings(self) -> Settings:
+        """Where the model's settings lie; its answers must name a recipe."""
+        return self.recipes.settings(self.spec)
 
     @property
     def values(self) -> Mapping[str, object]:
@@ -35,6 +42,7 @@ class Job:
             "layout": self.layout,
             "contract": self.contract,
             "terms": self.terms,
+            "recipes": self.recipes,
         }
 
 

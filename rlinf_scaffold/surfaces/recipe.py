@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 from rlinf_scaffold.changes import FileChange
@@ -16,25 +14,44 @@ from rlinf_scaffold.errors import (
     SourceSyntaxError,
 )
 from rlinf_scaffold.inserters import yaml
-from rlinf_scaffold.inserters.yaml_document import Keys, Value, leaves, members
+from rlinf_scaffold.inserters.defaults import mounts
+from rlinf_scaffold.inserters.draft import Draft
+from rlinf_scaffold.inserters.yaml_document import Keys, Value, members
 from rlinf_scaffold.manifest import FOLDER
+from rlinf_scaffold.recipes import (
+    CHECKPOINT,
+    MODEL,
+    RECIPES,
+    NewModel,
+    detect_style,
+    mounted_values,
+    plainest_first,
+    recipe_path,
+    recipe_paths,
+    sampling_place,
+)
 from rlinf_scaffold.rendering import render
 from rlinf_scaffold.spec import ModelSpec
 from rlinf_scaffold.surfaces import Job, Surface
-
-RECIPES = PurePosixPath("examples/embodiment/config")
-CHECKPOINT = "/path/to/model"
+from rlinf_scaffold.usage import names
 
 _OPTION = "--from-recipe"
 _TEMPLATE = "model.yaml.j2"
-_TOKEN_MODELS = ("openvla", "openvla_oft")
-_CRITIC_LOSSES = ("actor_critic", "decoupled_actor_critic")
-_MOUNT = re.compile(r"model/([\w.-]+)@actor\.model")
-_MOUNT_LINE = re.compile(rf"(?m)^\s*-\s*[\"']?{_MOUNT.pattern}\b")
-_ENV_MOUNT = re.compile(r"(env/[\w.-]+)@env\.(train|eval)")
-_ALGORITHM = re.compile(r"(.*(?:^|_)(?:ppo|grpo))(?:_.*)?")
-_MODEL_IN_COMMENT = re.compile(r"(?<![\w./])model/\w+(?=\s*$)")
-_REFERENCE = re.compile(r"\$\{actor\.model\.(\w+)")
+# Losses and advantages by the names that they had in one generation or another.
+_SYNCHRONOUS_CRITICS = ("actor_critic", "embodied_ppo", "ppo")
+_CRITIC_LOSSES = (*_SYNCHRONOUS_CRITICS, "decoupled_actor_critic")
+_LOSSES = (*_CRITIC_LOSSES, "actor", "embodied_grpo", "grpo")
+_CRITIC_ADVANTAGES = ("embodied_gae", "gae", "ppo")
+_GROUP_ADVANTAGES = ("embodied_grpo", "grpo")
+_ENVIRONMENTS = ("env.train", "env.eval")
+_ENGINES = PurePosixPath("rlinf/hybrid_engines/fsdp")
+_FSDP: Keys = ("actor", "fsdp_config")
+# Where recipes name checkpoints, besides in the settings of the model.
+_CHECKPOINTS: tuple[Keys, ...] = (
+    ("actor", "checkpoint_load_path"),
+    ("actor", "tokenizer", "tokenizer_model"),
+    ("rollout", "model_dir"),
+)
 
 _SAMPLING: Mapping[str, Value] = {
     "do_sample": True,
@@ -46,59 +63,6 @@ _SAMPLING: Mapping[str, Value] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """A recipe on its way from the old model to the new one."""
-
-    path: PurePosixPath
-    text: str
-
-    def get(self, *keys: str | int) -> Value:
-        """Return what stands at a place, None where nothing does."""
-        value = yaml.read_value(self.text, (), path=self.path)
-        for key in keys:
-            value = members(value).get(key)
-        return value
-
-    def set(
-        self, values: Mapping[Keys, Value], uncommented: Collection[Keys] = ()
-    ) -> _Draft:
-        """Write over values; nothing happens where there is none."""
-        there = {
-            keys: value
-            for keys, value in values.items()
-            if yaml.has_key(self.text, keys, path=self.path)
-        }
-        return self._with(
-            yaml.set_values(self.text, there, path=self.path, uncommented=uncommented)
-        )
-
-    def put(self, keys: Keys, value: Value) -> _Draft:
-        """Write a value, over the one that is there or as a new key."""
-        if yaml.has_key(self.text, keys, path=self.path):
-            return self.set({keys: value})
-        return self._with(yaml.add_key(self.text, keys, value, path=self.path))
-
-    def remove(self, keys: Keys) -> _Draft:
-        """Remove a key; nothing happens where there is none."""
-        return self._with(yaml.remove_key(self.text, keys, path=self.path))
-
-    def drop_comment(self, keys: Keys) -> _Draft:
-        """Remove the comment behind a value; nothing happens where there is none."""
-        if not yaml.has_key(self.text, keys, path=self.path):
-            return self
-        return self._with(yaml.drop_comment(self.text, keys, path=self.path))
-
-    def edit_comments(self, pattern: re.Pattern[str], replacement: str) -> _Draft:
-        """Substitute a pattern in the comments that stand on lines of their own."""
-        return self._with(
-            yaml.edit_comments(self.text, pattern, replacement, path=self.path)
-        )
-
-    def _with(self, text: str) -> _Draft:
-        return _Draft(self.path, text)
-
-
 def choose_recipe(tree: Tree, spec: ModelSpec) -> PurePosixPath:
     """Return the recipe to derive from: the one asked for, else the plainest that fits.
 
@@ -107,37 +71,20 @@ def choose_recipe(tree: Tree, spec: ModelSpec) -> PurePosixPath:
             the generated model cannot.
         AnchorNotFoundError: nothing was asked for, and no recipe fits.
         SourceSyntaxError: what was asked for does not parse.
+        UnknownLayoutError: nothing was asked for, and recipes are in no style known.
     """
     if spec.recipe:
         return _find_recipe(tree, spec)
-    texts = {path: tree.read(path) or "" for path in _recipes(tree)}
-    mounts = {path: _MOUNT_LINE.search(text) for path, text in texts.items()}
-    models = {path: mount[1] for path, mount in mounts.items() if mount}
     scaffolded = {spec.name, *(path.stem for path in tree.files(FOLDER))}
-    for path in sorted(models, key=lambda path: _plainness(path, models[path])):
-        if models[path] not in scaffolded and _fits(_Draft(path, texts[path]), spec):
+    for path, model in plainest_first(tree, detect_style(tree)):
+        if model not in scaffolded and _fits(Draft(path, tree.read(path) or ""), spec):
             return path
     algorithm = "loss_type actor_critic" if spec.value_head else "adv_type grpo"
     raise AnchorNotFoundError(
         RECIPES,
-        f"recipe to derive from, one with model/<x>@actor.model and {algorithm}",
+        f"recipe to derive from, one that trains a model with {algorithm}",
         f"write one there, or name another with {_OPTION}",
     )
-
-
-def recipe_path(source: PurePosixPath, spec: ModelSpec) -> PurePosixPath:
-    """Return where the recipe derived from another lies: its name, up to the model's."""
-    match = _ALGORITHM.fullmatch(source.stem)
-    return source.with_name(f"{match[1] if match else source.stem}_{spec.name}.yaml")
-
-
-def _recipes(tree: Tree) -> tuple[PurePosixPath, ...]:
-    return tuple(path for path in tree.files(RECIPES) if path.suffix == ".yaml")
-
-
-def _plainness(path: PurePosixPath, model: str) -> tuple[int, int, str]:
-    rank = _TOKEN_MODELS.index(model) if model in _TOKEN_MODELS else len(_TOKEN_MODELS)
-    return rank, len(path.stem), path.stem
 
 
 def _find_recipe(tree: Tree, spec: ModelSpec) -> PurePosixPath:
@@ -149,12 +96,12 @@ def _find_recipe(tree: Tree, spec: ModelSpec) -> PurePosixPath:
     places = (asked.with_name(name), RECIPES / name)
     path = next((path for path in places if tree.read(path) is not None), None)
     if path is None:
-        stems = [path.stem for path in _recipes(tree)]
+        stems = [path.stem for path in recipe_paths(tree)]
         near = difflib.get_close_matches(PurePosixPath(name).stem, stems)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         reason = f"there is no {' and no '.join(map(str, places))}{hint}"
         raise InvalidAnswerError(_OPTION, spec.recipe, reason)
-    reason = _unfitness(_Draft(path, tree.read(path) or ""), spec)
+    reason = _unfitness(Draft(path, tree.read(path) or ""), spec)
     if recipe_path(path, spec) == path:
         reason = "is the new model's own recipe"
     if reason:
@@ -162,7 +109,7 @@ def _find_recipe(tree: Tree, spec: ModelSpec) -> PurePosixPath:
     return path
 
 
-def _fits(draft: _Draft, spec: ModelSpec) -> bool:
+def _fits(draft: Draft, spec: ModelSpec) -> bool:
     """Whether a recipe is a plain one of the algorithm that the answers mean."""
     try:
         if _unfitness(draft, spec):
@@ -172,20 +119,20 @@ def _fits(draft: _Draft, spec: ModelSpec) -> bool:
     if "async" in draft.path.stem.split("_"):
         return False
     if spec.value_head:
-        return draft.get("algorithm", "loss_type") == "actor_critic"
-    return str(draft.get("algorithm", "adv_type")).startswith("grpo")
+        return draft.get("algorithm", "loss_type") in _SYNCHRONOUS_CRITICS
+    return str(draft.get("algorithm", "adv_type")).startswith(_GROUP_ADVANTAGES)
 
 
-def _unfitness(draft: _Draft, spec: ModelSpec) -> str:
+def _unfitness(draft: Draft, spec: ModelSpec) -> str:
     """Return why the generated model cannot train by a recipe; empty where it can."""
     task = draft.get("runner", "task_type")
     loss = draft.get("algorithm", "loss_type")
-    critic = loss in _CRITIC_LOSSES or draft.get("algorithm", "adv_type") == "gae"
+    critic = loss in _CRITIC_LOSSES or _has_critic(draft)
     if task != "embodied":
         return f"its runner.task_type is {task!r}, not 'embodied'"
     if draft.get("runner", "only_eval"):
         return "it only evaluates"
-    if loss not in (*_CRITIC_LOSSES, "actor"):
+    if loss not in _LOSSES:
         return f"its algorithm.loss_type is {loss!r}; the model trains with PPO or GRPO"
     if draft.get("actor", "enable_sft_co_train"):
         return "it trains on demonstrations too, which the model has no loss for"
@@ -194,140 +141,106 @@ def _unfitness(draft: _Draft, spec: ModelSpec) -> str:
     return ""
 
 
+def _has_critic(draft: Draft) -> bool:
+    algorithm = members(draft.get("algorithm"))
+    gae = algorithm.get("adv_type") in _CRITIC_ADVANTAGES
+    return gae or algorithm.get("require_values") is True
+
+
 def _derive(tree: Tree, source: PurePosixPath, job: Job) -> str:
     """Return the new model's recipe."""
-    draft = _Draft(source, tree.read(source) or "")
-    values = members(yaml.read_value(render(_TEMPLATE, job.values), (), path=_TEMPLATE))
-    mount, old_model = _find_mount(draft)
-    old_values = _defaults(tree, source.with_name("model") / f"{old_model}.yaml")
-    draft, new = _with_model_keys(draft, values)
-    names = {mount: f"model/{job.spec.name}@actor.model", **_names(draft, job.spec)}
-    draft = draft.set({**names, **new}, uncommented=new).edit_comments(
-        _MODEL_IN_COMMENT, f"model/{job.spec.name}"
+    draft = Draft(source, tree.read(source) or "")
+    chunks = _old_chunks(tree, draft)
+    text = render(_TEMPLATE, job.values)
+    model = NewModel(
+        name=job.spec.name,
+        type_key=job.layout.type_key,
+        settings=members(yaml.read_value(text, (), path=_TEMPLATE)),
     )
-    draft = _with_carried_keys(draft, old_values, values)
-    draft = _with_sampling(draft, job.spec)
-    draft = _with_wrap_policy(draft, job.base.layer_classes)
-    draft = _with_algorithm(draft, job.spec)
+    draft = job.recipes.adapt(tree, draft.set(_names(draft, job.spec)), model)
+    draft = _with_sampling(draft, tree, job.spec)
+    draft = _with_wrap_policy(draft, tree, job.base.layer_classes)
+    draft = _with_algorithm(draft, job.spec, chunks)
     return _with_steps(draft, tree, job.spec.action_chunks).text
 
 
-def _find_mount(draft: _Draft) -> tuple[Keys, str]:
-    """Return where the recipe mounts a model, and the model's name."""
-    for index, default in members(draft.get("defaults")).items():
-        mount = _MOUNT.fullmatch(default) if isinstance(default, str) else None
-        if mount:
-            return ("defaults", index), mount[1]
-    raise AnchorNotFoundError(
-        draft.path,
-        "model/<x>@actor.model among its defaults",
-        f"mount a model there, or name another recipe with {_OPTION}",
-    )
+def _old_chunks(tree: Tree, draft: Draft) -> Value:
+    """Return how many action steps the old model predicts at once."""
+    key = "num_action_chunks"
+    mounted = [mount for mount in mounts(draft.get()) if mount.package == "actor.model"]
+    held = (members(mounted_values(tree, draft, mount)).get(key) for mount in mounted)
+    return draft.get(*MODEL, key) or next(held, None)
 
 
-def _defaults(tree: Tree, path: PurePosixPath) -> Mapping[str | int, Value]:
-    """Return what a YAML file that a recipe mounts holds; nothing if there is none."""
-    return members(yaml.read_value(tree.read(path) or "", (), path=path))
-
-
-def _with_model_keys(
-    draft: _Draft, values: Mapping[str | int, Value]
-) -> tuple[_Draft, Mapping[Keys, Value]]:
-    """Return the recipe without keys the new model lacks, and its values to write."""
-    used = _references(draft)
-    new: dict[Keys, Value] = {}
-    for side in ("actor", "rollout"):
-        for key, old in members(draft.get(side, "model")).items():
-            if key == "policy_setup" or (
-                side == "actor" and key in used - values.keys()
-            ):
-                continue
-            if key not in values or members(old):
-                draft = draft.remove((side, "model", key))
-            elif old != values[key] and not str(old).startswith("${actor.model."):
-                new[side, "model", key] = values[key]
-    return draft, new
-
-
-def _references(draft: _Draft) -> set[str]:
-    """Return the keys of the model that other parts of the recipe refer to."""
-    models = {("actor", "model"), ("rollout", "model")}
-    return {
-        key
-        for at, leaf in leaves(draft.get()).items()
-        if at[:2] not in models
-        for key in _REFERENCE.findall(leaf)
-    }
-
-
-def _with_carried_keys(
-    draft: _Draft,
-    old_values: Mapping[str | int, Value],
-    values: Mapping[str | int, Value],
-) -> _Draft:
-    """Return the recipe with what its environment took from the old model's YAML."""
-    for key in sorted({"policy_setup", *(_references(draft) - values.keys())}):
-        there = key in members(draft.get("actor", "model"))
-        if not there and key in old_values and old_values[key] != values.get(key):
-            draft = draft.put(("actor", "model", key), old_values[key])
-    return draft
-
-
-def _names(draft: _Draft, spec: ModelSpec) -> Mapping[Keys, Value]:
+def _names(draft: Draft, spec: ModelSpec) -> Mapping[Keys, Value]:
     """Return the new names and paths, by where the recipe says the old ones."""
-    tokenizer = ("actor", "tokenizer", "tokenizer_model")
-    names: dict[Keys, Value] = {
+    paths = {
+        keys: CHECKPOINT
+        for keys in _CHECKPOINTS
+        if not str(draft.get(*keys)).startswith("${")
+    }
+    return {
         ("runner", "logger", "experiment_name"): recipe_path(draft.path, spec).stem,
         ("actor", "tokenizer", "trust_remote_code"): spec.trust_remote_code,
+        **paths,
     }
-    if not str(draft.get(*tokenizer)).startswith("${"):
-        names[tokenizer] = CHECKPOINT
-    return names
 
 
-def _with_sampling(draft: _Draft, spec: ModelSpec) -> _Draft:
+def _with_sampling(draft: Draft, tree: Tree, spec: ModelSpec) -> Draft:
     """Return the recipe with one new token per number of every action step."""
     switches = ("enable_torch_compile", "enable_cuda_graph")
     draft = draft.set({("rollout", switch): False for switch in switches})
     tokens = spec.action_tokens
+    read = sampling_place(tree)
     if draft.get("rollout", "sampling_params"):
         return draft.put(("rollout", "sampling_params", "max_new_tokens"), tokens)
-    if draft.get("algorithm", "sampling_params"):
+    if draft.get("algorithm", "sampling_params") or (read and read[0] == "algorithm"):
+        if not draft.has(("algorithm", "sampling_params")):
+            draft = draft.put(("algorithm", "sampling_params"), _SAMPLING)
         return draft.put(("algorithm", "length_params", "max_new_token"), tokens)
     sampling = {**_SAMPLING, "max_new_tokens": tokens}
     return draft.put(("rollout", "sampling_params"), sampling)
 
 
-def _with_wrap_policy(draft: _Draft, layers: tuple[str, ...]) -> _Draft:
+def _with_wrap_policy(draft: Draft, tree: Tree, layers: tuple[str, ...]) -> Draft:
     """Return the recipe with FSDP wrapping the classes that the base really has."""
-    draft = draft.drop_comment(("actor", "fsdp_config", "gradient_checkpointing"))
-    keys = ("actor", "fsdp_config", "wrap_policy")
+    draft = draft.drop_comment((*_FSDP, "gradient_checkpointing"))
+    keys = (*_FSDP, "wrap_policy")
     policy = {"transformer_layer_cls_to_wrap": list(layers)}
+    if not names(tree, _ENGINES, "wrap_policy"):
+        return draft
     if draft.get(*keys) != policy:
         draft = draft.remove(keys)
     return draft.put(keys, policy)
 
 
-def _with_algorithm(draft: _Draft, spec: ModelSpec) -> _Draft:
-    """Return the recipe with rewards per chunk where the critic's values are."""
-    if spec.action_chunks == 1 or draft.get("algorithm", "adv_type") != "gae":
+def _with_algorithm(draft: Draft, spec: ModelSpec, old_chunks: Value) -> Draft:
+    """Return the recipe with as many steps, rewarded per chunk where values are."""
+    chunks = spec.action_chunks
+    if isinstance(old_chunks, int) and old_chunks != chunks:
+        for key in ("n_chunk_steps", "n_eval_chunk_steps"):
+            steps = draft.get("algorithm", key)
+            if isinstance(steps, int):
+                whole = -(-steps * old_chunks // chunks)
+                draft = draft.set({("algorithm", key): whole})
+    if chunks == 1 or not _has_critic(draft):
         return draft
     return draft.set({("algorithm", "reward_type"): "chunk_level"})
 
 
-def _with_steps(draft: _Draft, tree: Tree, chunks: int) -> _Draft:
+def _with_steps(draft: Draft, tree: Tree, chunks: int) -> Draft:
     """Return the recipe with numbers of steps that whole chunks of actions fill."""
-    for default in members(draft.get("defaults")).values():
-        mount = _ENV_MOUNT.fullmatch(default) if isinstance(default, str) else None
-        if not mount or chunks == 1:
+    for mount in mounts(draft.get()):
+        if mount.package not in _ENVIRONMENTS or chunks == 1:
             continue
-        inherited = _defaults(tree, draft.path.parent / f"{mount[1]}.yaml")
-        own = members(draft.get("env", mount[2]))
+        side = mount.package.removeprefix("env.")
+        inherited = members(mounted_values(tree, draft, mount))
+        own = members(draft.get("env", side))
         for key in ("max_episode_steps", "max_steps_per_rollout_epoch"):
             steps = own.get(key, inherited.get(key))
             if isinstance(steps, int) and steps % chunks:
                 whole = steps + chunks - steps % chunks
-                draft = draft.put(("env", mount[2], key), whole)
+                draft = draft.put(("env", side, key), whole)
     return draft
 
 

@@ -46,7 +46,7 @@ def job() -> Callable[..., Job]:
             spec=ModelSpec(name=name, **answers),
             base=BASE,
             layout=LAYOUT,
-            contract=Contract(name="forward_inputs", title="", detect=lambda tree: ()),
+            contract=CONTRACT,
             terms=Terms(),
             recipes=style,
             head=find_head("tokens"),

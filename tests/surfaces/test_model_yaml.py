@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from rlinf_scaffold.checkout import MemoryTree
+from rlinf_scaffold.contracts import all_contracts
 from rlinf_scaffold.inserters.yaml import read_value
 from rlinf_scaffold.inserters.yaml_document import Value, members
+from rlinf_scaffold.recipes import inline, model_yaml_path
 from rlinf_scaffold.spec import PRECISIONS
 from rlinf_scaffold.surfaces import Job
-from rlinf_scaffold.surfaces.model_yaml import model_yaml_path, surface
+from rlinf_scaffold.surfaces.model_yaml import surface
 
 JobOf = Callable[..., Job]
 PATH = "examples/embodiment/config/model/my_vla.yaml"
@@ -54,25 +57,52 @@ def test_every_key_has_the_answer(job: JobOf) -> None:
         "precision": "fp16",
         "action_dim": 8,
         "num_action_chunks": 4,
-        "action_token_len": 8,
-        "action_chunks_len": 4,
         "n_action_bins": 128,
         "unnorm_key": "bridge_orig",
         "policy_setup": "widowx_bridge",
         "use_proprio": True,
-        "image_size": [224, 224],
         "max_prompt_length": 128,
         "hidden_size": 64,
         "vocab_size": 320,
         "add_value_head": False,
-        "micro_batch_size": 1,
-        "val_micro_batch_size": 8,
         "is_lora": True,
         "lora_rank": 32,
         "attn_implementation": "sdpa",
         "low_cpu_mem_usage": True,
         "trust_remote_code": True,
     }
+
+
+@pytest.mark.parametrize("name", ["documented", "registry"])
+def test_keys_of_the_document_stand_where_it_is_followed(name: str, job: JobOf) -> None:
+    it = job(action_dim=8, action_chunks=4)
+    shown = values(replace(it, layout=replace(it.layout, name=name)))
+    assert {key: shown[key] for key in shown.keys() - values(it).keys()} == {
+        "action_token_len": 8,
+        "action_chunks_len": 4,
+        "image_size": [224, 224],
+        "micro_batch_size": 1,
+        "val_micro_batch_size": 8,
+    }
+
+
+def test_the_layout_names_the_type(job: JobOf) -> None:
+    it = job()
+    older = replace(it, layout=replace(it.layout, type_key="model_name"))
+    assert text(older).startswith('model_name: "my_vla"\n')
+
+
+@pytest.mark.parametrize(("value_head", "mode"), [(True, "a0"), (False, None)])
+def test_the_contract_of_logits_has_a_mode_of_the_value_head(
+    value_head: bool, mode: str | None, job: JobOf
+) -> None:
+    logits = next(each for each in all_contracts() if each.name == "logits")
+    shown = values(replace(job(value_head=value_head), contract=logits))
+    assert (shown["vh_mode"], "add_value_head" in shown) == (mode, False)
+
+
+def test_recipes_that_hold_the_settings_mount_none(job: JobOf) -> None:
+    assert not [*surface.plan(MemoryTree(), replace(job(), recipes=inline.style))]
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)

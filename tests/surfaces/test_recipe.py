@@ -17,13 +17,12 @@ from rlinf_scaffold.errors import (
 )
 from rlinf_scaffold.inserters.yaml import read_value
 from rlinf_scaffold.inserters.yaml_document import Value, members
+from rlinf_scaffold.recipes import RECIPES, recipe_path
 from rlinf_scaffold.rendering import templates_folder
 from rlinf_scaffold.spec import ModelSpec
 from rlinf_scaffold.surfaces import Job
 from rlinf_scaffold.surfaces.recipe import (
-    RECIPES,
     choose_recipe,
-    recipe_path,
     surface,
 )
 
@@ -243,7 +242,7 @@ def test_no_recipe_fits(value_head: bool, algorithm: str) -> None:
     with pytest.raises(
         AnchorNotFoundError, match=f"{algorithm}.*name another with --from"
     ):
-        choose_recipe(MemoryTree(), spec)
+        choose_recipe(tree_of(a=PPO.replace("embodied", "offline")), spec)
 
 
 @pytest.mark.parametrize(
