@@ -140,9 +140,7 @@ def _is_enum(body: list[ast.stmt], node: ast.ClassDef) -> bool:
 def _members(body: list[ast.stmt]) -> Iterator[_Member]:
     enum = _find_enum(body)
     for node in enum.body if enum else ():
-        if not isinstance(node, ast.Assign) or len(node.targets) != 1:
-            continue
-        if not isinstance(node.targets[0], ast.Name):
+        if not isinstance(node, ast.Assign):
             continue
         value = node.value
         if isinstance(value, ast.Tuple):

@@ -462,6 +462,13 @@ def test_a_hand_edit_of_the_loader_is_the_edit(generation: Generation) -> None:
     assert by_hand in generation.load("foo")(generation.loader)
 
 
+@generations
+def test_refuses_a_loader_without_the_function(generation: Generation) -> None:
+    for loader in ("", "def get_model():\n    return None\n"):
+        with pytest.raises(AnchorNotFoundError, match="found no if/elif chain on cfg"):
+            generation.load("foo")(loader)
+
+
 def test_refuses_a_branch_without_what_it_goes_by() -> None:
     generation = GENERATIONS["string_chain"]
     loader = generation.loader.replace("torch_dtype = cfg.precision", "pass")

@@ -116,6 +116,10 @@ NOT_UNDERSTOOD = {
         (ONE, '    ONE = (name("one"), "embodied")\n'),
         (TWO, "    A = B = C\n"),
     ),
+    "two members at once": (
+        (ONE, '    ONE = UNO = ("one", "embodied", 1)\n'),
+        (TWO, "    TWO.x = 1\n"),
+    ),
     "no Enum": ((CLASS, "class SupportedModel:"),),
     "a base that is no Enum": (
         (CLASS, "class Models:\n    pass\n\n\nclass SupportedModel(Models):"),
