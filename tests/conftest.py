@@ -39,8 +39,11 @@ def pytest_terminal_summary(
     ended = {name: list(_real(terminalreporter, name)) for name in ("passed", "failed")}
     terminalreporter.section("real RLinf")
     for report in (*ended["passed"], *ended["failed"]):
-        for _, line in report.user_properties:
-            terminalreporter.write_line(" ".join(str(line).split()))
+        said = [str(line) for _, line in report.user_properties]
+        if report.failed and not said:
+            said = [f"{report.nodeid}: {report.longreprtext.splitlines()[-1]}"]
+        for line in said:
+            terminalreporter.write_line(" ".join(line.split()))
     passed, tried = len(ended["passed"]), sum(map(len, ended.values()))
     terminalreporter.write_line(f"{passed} of {tried}")
 

@@ -13,7 +13,9 @@ from ruamel.yaml.error import YAMLError
 from tools import ruff
 
 from rlinf_scaffold.changes import FileChange
+from rlinf_scaffold.checkout import Tree
 
+_RECIPES = PurePosixPath("examples/embodiment/config")
 _HOOKS = ".pre-commit-config.yaml"
 _OLDEST_PYTHON = (3, 10)
 
@@ -29,6 +31,24 @@ def unparsable(changes: Iterable[FileChange]) -> Iterator[str]:
                 YAML(typ="safe").load(change.after)
         except (SyntaxError, YAMLError) as error:
             yield f"{change.path}: {error}"
+
+
+def unmounted(tree: Tree, changes: Iterable[FileChange]) -> Iterator[str]:
+    """Yield the files that recipes mount and that are not there."""
+    for change in changes:
+        if change.path.parent == _RECIPES and change.path.suffix == ".yaml":
+            defaults = YAML(typ="safe").load(change.after).get("defaults", [])
+            for name in filter(None, map(_mounted, defaults)):
+                if tree.read(_RECIPES / f"{name}.yaml") is None:
+                    yield f"{change.path}: no {name}"
+
+
+def _mounted(default: str | dict[str, str]) -> str | None:
+    """Return what one of a recipe's defaults mounts; None if it is no file of RLinf's."""
+    if isinstance(default, str):
+        return None if default == "_self_" else default.partition("@")[0]
+    ((group, name),) = default.items()
+    return None if group.startswith("override ") else f"{group}/{name}"
 
 
 def style(root: Path, paths: Iterable[PurePosixPath], scratch: Path) -> Counter[str]:
@@ -49,12 +69,12 @@ def style(root: Path, paths: Iterable[PurePosixPath], scratch: Path) -> Counter[
         f"{Path(it['filename']).relative_to(root)}: {it['code']} {it['message']}"
         for it in json.loads(report.read_text("utf-8"))
     )
-    for path in there:
-        found.update(
-            f"{path}: ruff format has other than {line[1:]!r}"
-            for line in _ruff(root, "format", "--diff", path).splitlines()
-            if line.startswith("-") and not line.startswith("---")
-        )
+    path = ""
+    for line in _ruff(root, "format", "--diff", *there).splitlines():
+        if line.startswith("--- "):
+            path = line.removeprefix("--- ")
+        elif line.startswith("-"):
+            found[f"{path}: ruff format has other than {line[1:]!r}"] += 1
     return found
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from textwrap import shorten
 
 import pytest
-from findings import style, unparsable
+from findings import style, unmounted, unparsable
 from history import History, Revision
 from trees import plan_for, snapshot
 
@@ -41,6 +41,7 @@ def problems(checkout: Checkout, spec: ModelSpec, scratch: Path) -> Iterator[str
     apply(checkout, changes, spec.name)
     new = style(checkout.root, sources, scratch) - found
     yield from (f"style: {it}" for it in new.elements())
+    yield from (f"mounts: {it}" for it in unmounted(checkout, changes))
     try:
         again = plan_for(checkout, spec)
     except ScaffoldError as error:
