@@ -361,6 +361,18 @@ def test_imports_under_the_name_that_the_chain_calls(tmp_path: Path) -> None:
     generation.check_works(tmp_path, "foo", registered, after)
 
 
+def test_tells_builders_that_are_imported_from_models() -> None:
+    old, new = (GENERATIONS[name] for name in ("enum_chain", "enum_imports"))
+    given = "    model_path = cfg.model_path\n    torch_dtype = cfg.precision\n"
+    start = old.loader.index("def get_vla_model")
+    left_over = old.loader[start : old.loader.index("def get_model(")]
+    loader = swap(
+        new.loader,
+        ("def get_model(cfg):\n", f"{left_over}def get_model(cfg):\n{given}"),
+    )
+    assert detect_layout(new.tree(loader=loader)) is new.layout
+
+
 @generations
 def test_imports_as_the_loader_does(generation: Generation) -> None:
     absolute = generation.load("foo")(generation.loader)
