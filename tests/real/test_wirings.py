@@ -1,0 +1,73 @@
+"""Every revision of RLinf that changed how models are wired takes a new model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from textwrap import shorten
+
+import pytest
+from findings import style, unmounted, unparsable
+from history import History, Revision
+from trees import plan_for, snapshot
+
+from rlinf_scaffold.apply import apply, undo
+from rlinf_scaffold.checkout import Checkout
+from rlinf_scaffold.errors import ScaffoldError
+from rlinf_scaffold.spec import ModelSpec
+
+pytestmark = pytest.mark.real
+WIDTH = 300
+
+SPECS = {
+    "value head": ModelSpec(name="foo"),
+    "GRPO with chunks": ModelSpec(
+        name="foo", value_head=False, action_chunks=8, lora=True
+    ),
+}
+
+
+def problems(checkout: Checkout, spec: ModelSpec, scratch: Path) -> Iterator[str]:
+    """Yield every step that does not go as it should."""
+    before = snapshot(checkout.root)
+    try:
+        changes = plan_for(checkout, spec)
+    except ScaffoldError as error:
+        yield f"plan: {error}"
+        return
+    yield from (f"parse: {it}" for it in unparsable(changes))
+    sources = [it.path for it in changes if it.path.suffix == ".py"]
+    found = style(checkout.root, sources, scratch)
+    apply(checkout, changes, spec.name)
+    new = style(checkout.root, sources, scratch) - found
+    yield from (f"style: {it}" for it in new.elements())
+    yield from (f"mounts: {it}" for it in unmounted(checkout, changes))
+    try:
+        again = plan_for(checkout, spec)
+    except ScaffoldError as error:
+        yield f"plan again: {error}"
+    else:
+        yield from (f"plan again: {it.path} changes" for it in again)
+    undo(checkout, spec.name)
+    after = snapshot(checkout.root)
+    for path in sorted(before.keys() | after.keys()):
+        if before.get(path) != after.get(path):
+            yield f"undo: {path} is not as it was"
+
+
+def test_takes_a_model_and_lets_it_go(
+    history: History,
+    wiring: Revision,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
+) -> None:
+    checkout = history.extract(wiring, tmp_path / "rl")
+    found = [
+        f"{wiring}: {name}: {problem}"
+        for name, spec in SPECS.items()
+        for problem in problems(checkout, spec, tmp_path)
+    ]
+    for line in found:
+        record_property("problem", shorten(line, WIDTH))
+    if found:
+        pytest.fail("\n".join(found), pytrace=False)
