@@ -14,8 +14,6 @@ from rlinf_scaffold.commands.new_model import Request, new_model
 from rlinf_scaffold.smoke.interpreter import probe_interpreter
 from rlinf_scaffold.spec import ModelSpec
 
-pytestmark = pytest.mark.real
-
 
 def python_for(release: Revision, given: list[str]) -> Path:
     """Return the interpreter named for a release, else for all, else the running one."""
@@ -23,6 +21,21 @@ def python_for(release: Revision, given: list[str]) -> Path:
     return Path(named.get(release.name) or named.get("") or sys.executable)
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ([], sys.executable),
+        (["/a"], "/a"),
+        (["v1=/b"], sys.executable),
+        (["/a", "v2=/b"], "/b"),
+        (["v2=/b", "v1=/c", "/a"], "/b"),
+    ],
+)
+def test_takes_the_interpreter_of_a_release(given: list[str], expected: str) -> None:
+    assert python_for(Revision("1234", "v2"), given) == Path(expected)
+
+
+@pytest.mark.real
 def test_proves_itself_on(
     history: History,
     release: Revision,

@@ -12,6 +12,7 @@ from history import History, Revision
 from trees import plan_for, snapshot
 
 from rlinf_scaffold.apply import apply, undo
+from rlinf_scaffold.changes import ChangeSet
 from rlinf_scaffold.checkout import Checkout
 from rlinf_scaffold.errors import ScaffoldError
 from rlinf_scaffold.spec import ModelSpec
@@ -35,7 +36,21 @@ def problems(checkout: Checkout, spec: ModelSpec, scratch: Path) -> Iterator[str
     except ScaffoldError as error:
         yield f"plan: {error}"
         return
-    yield from (f"parse: {it}" for it in unparsable(changes))
+    if broken := list(unparsable(changes)):
+        yield from (f"parse: {it}" for it in broken)
+        return
+    yield from problems_applied(checkout, spec, changes, scratch)
+    undo(checkout, spec.name)
+    after = snapshot(checkout.root)
+    for path in sorted(before.keys() | after.keys()):
+        if before.get(path) != after.get(path):
+            yield f"undo: {path} is not as it was"
+
+
+def problems_applied(
+    checkout: Checkout, spec: ModelSpec, changes: ChangeSet, scratch: Path
+) -> Iterator[str]:
+    """Apply a plan; yield what is wrong with the checkout then."""
     sources = [it.path for it in changes if it.path.suffix == ".py"]
     found = style(checkout.root, sources, scratch)
     apply(checkout, changes, spec.name)
@@ -48,11 +63,6 @@ def problems(checkout: Checkout, spec: ModelSpec, scratch: Path) -> Iterator[str
         yield f"plan again: {error}"
     else:
         yield from (f"plan again: {it.path} changes" for it in again)
-    undo(checkout, spec.name)
-    after = snapshot(checkout.root)
-    for path in sorted(before.keys() | after.keys()):
-        if before.get(path) != after.get(path):
-            yield f"undo: {path} is not as it was"
 
 
 def test_takes_a_model_and_lets_it_go(
