@@ -10,11 +10,11 @@ from pathlib import PurePosixPath
 
 from rlinf_scaffold.checkout import Tree
 from rlinf_scaffold.discovery import discover
-from rlinf_scaffold.errors import UnknownLayoutError
 from rlinf_scaffold.inserters import yaml
 from rlinf_scaffold.inserters.defaults import Mount, mounts
 from rlinf_scaffold.inserters.draft import Draft
 from rlinf_scaffold.inserters.yaml_document import Keys, Value, leaves
+from rlinf_scaffold.matching import Check, match
 from rlinf_scaffold.spec import ModelSpec
 from rlinf_scaffold.usage import reads
 
@@ -80,8 +80,7 @@ class RecipeStyle:
     Attributes:
         name: what ``inspect`` calls it.
         title: one line for people.
-        missing: what the style looks for in a checkout and does not find; empty means
-            that it matches.
+        detect: what it needs of a checkout; it matches where all of it holds.
         model_of: the model that a recipe trains, from its text; None where this style
             finds none.
         settings: where the settings of a model lie.
@@ -91,7 +90,7 @@ class RecipeStyle:
 
     name: str
     title: str
-    missing: Callable[[Tree], tuple[str, ...]]
+    detect: Callable[[Tree], tuple[Check, ...]]
     model_of: Callable[[str], str | None]
     settings: Callable[[ModelSpec], Settings]
     has_model_file: bool
@@ -107,19 +106,9 @@ def detect_style(tree: Tree) -> RecipeStyle:
     """Return the one style of this package that a checkout's recipes are written in.
 
     Raises:
-        UnknownLayoutError: there is none, or several; says what each one missed.
+        UnknownLayoutError: there is none, or several; says what the nearest misses.
     """
-    missing = {style: style.missing(tree) for style in all_styles()}
-    matching = [style for style, gaps in missing.items() if not gaps]
-    if len(matching) == 1:
-        return matching[0]
-    findings = [
-        f"{style.name} ({style.title}): "
-        + (f"missing {'; '.join(gaps)}" if gaps else "matches")
-        for style, gaps in missing.items()
-    ]
-    hand_edit = f"by hand: write one recipe of either kind in {RECIPES}, then run again"
-    raise UnknownLayoutError("YAML", [*findings, hand_edit])
+    return match("YAML", {style: style.detect(tree) for style in all_styles()})
 
 
 def recipe_paths(tree: Tree) -> tuple[PurePosixPath, ...]:

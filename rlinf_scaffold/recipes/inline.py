@@ -10,6 +10,7 @@ from rlinf_scaffold.errors import AnchorNotFoundError, SourceSyntaxError
 from rlinf_scaffold.inserters.defaults import mounts
 from rlinf_scaffold.inserters.draft import Draft
 from rlinf_scaffold.inserters.yaml_document import Keys, members
+from rlinf_scaffold.matching import Check
 from rlinf_scaffold.recipes import (
     MODEL,
     RECIPES,
@@ -41,14 +42,12 @@ _READERS = tuple(
 _ENGINES = (PurePosixPath("rlinf/hybrid_engines/fsdp"),)
 
 
-def _missing(tree: Tree) -> tuple[str, ...]:
+def _detect(tree: Tree) -> tuple[Check, ...]:
     texts = [tree.read(path) or "" for path in recipe_paths(tree)]
-    if any(map(_MOUNT_LINE.search, texts)):
-        return ("recipes that mount nothing at actor.model",)
-    if any(_model_of(text) for text in texts):
-        return ()
-    keys = " or ".join(TYPE_KEYS)
-    return (f"a recipe with {keys} in its actor.model in {RECIPES}",)
+    mounted = any(map(_MOUNT_LINE.search, texts))
+    holds = not mounted and any(_model_of(text) for text in texts)
+    what = f"recipes with {' or '.join(TYPE_KEYS)} in an actor.model of their own"
+    return (Check(what, RECIPES, None, holds),)
 
 
 def _model_of(text: str) -> str | None:
@@ -104,7 +103,7 @@ def _kept(tree: Tree, draft: Draft) -> set[str]:
 style = RecipeStyle(
     name="inline",
     title="recipes hold the settings of their model, RLinf before v0.1",
-    missing=_missing,
+    detect=_detect,
     model_of=_model_of,
     settings=_settings,
     has_model_file=False,

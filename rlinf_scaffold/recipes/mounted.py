@@ -10,6 +10,7 @@ from rlinf_scaffold.errors import AnchorNotFoundError
 from rlinf_scaffold.inserters.defaults import Mount, mounts
 from rlinf_scaffold.inserters.draft import Draft
 from rlinf_scaffold.inserters.yaml_document import Keys, Value, members
+from rlinf_scaffold.matching import Check
 from rlinf_scaffold.recipes import (
     MODEL,
     RECIPES,
@@ -31,10 +32,10 @@ _LINE = re.compile(
 _MODEL_IN_COMMENT = re.compile(r"(?<![\w./])model/\w+(?=\s*$)")
 
 
-def _missing(tree: Tree) -> tuple[str, ...]:
-    if any(_model_of(tree.read(path) or "") for path in recipe_paths(tree)):
-        return ()
-    return (f"a recipe with model/<x>@actor.model among its defaults in {RECIPES}",)
+def _detect(tree: Tree) -> tuple[Check, ...]:
+    holds = any(_model_of(tree.read(path) or "") for path in recipe_paths(tree))
+    what = "recipes with model/<x>@actor.model among their defaults"
+    return (Check(what, RECIPES, None, holds),)
 
 
 def _model_of(text: str) -> str | None:
@@ -105,7 +106,7 @@ def _with_carried_keys(
 style = RecipeStyle(
     name="mounted",
     title="recipes mount model/<name>.yaml, RLinf v0.1 to main",
-    missing=_missing,
+    detect=_detect,
     model_of=_model_of,
     settings=_settings,
     has_model_file=True,
