@@ -12,7 +12,6 @@ from rlinf_scaffold.checkout import Tree
 from rlinf_scaffold.layouts import LOADER
 from rlinf_scaffold.rendering import render
 from rlinf_scaffold.surfaces import Job, Surface
-from rlinf_scaffold.surfaces.model_yaml import model_yaml_path
 from rlinf_scaffold.syntax import find_function, parameter_names, parse
 
 _ENGINES = PurePosixPath("rlinf/hybrid_engines/fsdp")
@@ -89,8 +88,7 @@ def _plan(tree: Tree, job: Job) -> Iterator[FileChange]:
         **job.values,
         "path": path,
         "engine": read_engine(tree),
-        "settings_path": model_yaml_path(job.spec.name),
-        "settings_keys": (),
+        "settings": job.settings,
     }
     text = render("smoke_test.py.j2", values)
     yield FileChange(path, before=tree.read(path), after=text)

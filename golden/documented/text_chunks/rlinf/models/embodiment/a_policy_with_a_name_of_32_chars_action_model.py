@@ -73,6 +73,8 @@ def load_config_and_processor(
     input_processor = AutoTokenizer.from_pretrained(
         model_path, trust_remote_code=trust_remote_code, padding_side="left"
     )
+    if input_processor.pad_token_id is None:
+        input_processor.pad_token = input_processor.eos_token
     return model_config, input_processor
 
 
@@ -320,8 +322,6 @@ class APolicyWithANameOf32CharsForRLActionPrediction(LlamaForCausalLM, BasePolic
             cfg: Not used; rollout workers pass the configuration of the run.
             input_processor: Tokenizer of the checkpoint, padding on the left.
         """
-        if input_processor.pad_token_id is None:
-            input_processor.pad_token = input_processor.eos_token
         self.input_processor = input_processor
 
         self.norm_stats = getattr(model_config, "norm_stats", None) or {}
