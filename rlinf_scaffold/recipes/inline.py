@@ -6,7 +6,7 @@ import re
 from pathlib import PurePosixPath
 
 from rlinf_scaffold.checkout import Tree
-from rlinf_scaffold.errors import AnchorNotFoundError, SourceSyntaxError
+from rlinf_scaffold.errors import AnchorNotFoundError
 from rlinf_scaffold.inserters.defaults import mounts
 from rlinf_scaffold.inserters.draft import Draft
 from rlinf_scaffold.inserters.yaml_document import Keys, members
@@ -30,7 +30,17 @@ _CHECKPOINTS: tuple[Keys, ...] = (
     ("actor", "checkpoint_load_path"),
     ("rollout", "model_dir"),
 )
-_TYPE_LINE = re.compile(rf"(?m)^\s+[\"']?(?:{'|'.join(TYPE_KEYS)})[\"']?\s*:")
+# Parsing tens of recipes to choose one of them takes seconds; the chosen one is parsed.
+_ACTOR = re.compile(
+    r"(?m)^[\"']?actor[\"']?[ \t]*:[^\n]*((?:\n(?:[ \t#][^\n]*)?\r?(?=\n|\Z))*)"
+)
+_MODEL = re.compile(
+    r"(?m)^([ \t]+)[\"']?model[\"']?[ \t]*:[ \t]*(?:#[^\n]*?)?\r?$"
+    r"((?:\n(?:\1[ \t][^\n]*|[ \t]*(?:#[^\n]*)?\r?(?=\n|\Z)))*)"
+)
+_TYPE = re.compile(
+    rf"(?m)^[ \t]+[\"']?(?:{'|'.join(TYPE_KEYS)})[\"']?\s*:\s*[\"']?([A-Za-z_][\w.-]*)"
+)
 _MOUNT_LINE = re.compile(r"(?m)^\s*-.*@actor\.model(?![\w.])")
 # Weights that the loader lays over any model's, if they are named.
 _WEIGHTS = ("ckpt_path", "lora_path")
@@ -51,14 +61,10 @@ def _detect(tree: Tree) -> tuple[Check, ...]:
 
 
 def _model_of(text: str) -> str | None:
-    if not _TYPE_LINE.search(text) or _MOUNT_LINE.search(text):
-        return None
-    try:
-        draft = Draft(RECIPES, text)
-        named = [draft.get(*MODEL, key) for key in TYPE_KEYS]
-    except SourceSyntaxError:
-        return None
-    return next((name for name in named if isinstance(name, str)), None)
+    actor = None if _MOUNT_LINE.search(text) else _ACTOR.search(text)
+    model = _MODEL.search(actor[1]) if actor else None
+    found = _TYPE.search(model[2]) if model else None
+    return found[1] if found else None
 
 
 def _settings(spec: ModelSpec) -> Settings:

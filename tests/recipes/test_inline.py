@@ -45,6 +45,10 @@ def adapted(text: str = RECIPE, **files: str) -> str:
         "actor:\n  model_name: openvla\n",
         "rollout:\n  model:\n    model_name: openvla\n",
         "actor:\n  model:\n    model_name: 1\n",
+        "actor:\n  a: 1\n\nrollout:\n  model:\n    model_name: openvla\n",
+        "actor:\n  model:\n    a: 1\n\n  other:\n    model_name: openvla\n",
+        "actor:\n  model: # x\n  model_name: openvla\n",
+        "actor:\nb:\n  model:\n    model_name: openvla\n",
         "# actor:\n#   model:\n#     model_name: openvla\n",
         "defaults:\n  - a/b@actor.model\nactor:\n  model:\n    model_name: openvla\n",
     ],
@@ -56,6 +60,20 @@ def test_no_model_is_held(text: str) -> None:
 @pytest.mark.parametrize("key", ["model_name", "model_type", "'model_name'"])
 def test_a_model_is_held(key: str) -> None:
     assert style.model_of(RECIPE.replace("model_name", key)) == "openvla"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "actor: # x\n\n# y\n\n  # z\n\n  model:\n\n# y\n    # z\n    model_name: openvla",
+        "'actor':\n  'model':\n    a:\n      b: 1\n    'model_name': 'openvla' # x\n",
+        "actor:\n\tmodel:\n\t\tmodel_name: openvla\n",
+        "a: 1\nactor:\n b: 1\n model:   # x\n  c: 1\n  model_name:   openvla\nd: 2\n",
+    ],
+)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_model_is_held_however_it_is_written(text: str, newline: str) -> None:
+    assert style.model_of(text.replace("\n", newline)) == "openvla"
 
 
 def test_settings_are_replaced_in_their_order() -> None:
