@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from rlinf_scaffold.checkout import Tree
 from rlinf_scaffold.layouts import LOADER
+from rlinf_scaffold.sites.scan import scan
+from rlinf_scaffold.sites.vocabulary import read_vocabulary
 from rlinf_scaffold.spec import Base
 from rlinf_scaffold.surfaces import Job
-from rlinf_scaffold.surfaces.model_yaml import model_yaml_path
 from rlinf_scaffold.syntax import find_assignment, parse
+from rlinf_scaffold.traps import Ground, find_snags
+
+# What a run of the model goes through; the rest is told by `inspect`.
+_RUNNING = (
+    PurePosixPath("rlinf/envs"),
+    PurePosixPath("rlinf/workers"),
+)
 
 
 def notes(tree: Tree, job: Job) -> tuple[str, ...]:
@@ -29,13 +38,10 @@ def notes(tree: Tree, job: Job) -> tuple[str, ...]:
         f"Set model_path in the recipe to a checkpoint of {base.class_name} that has "
         "dataset_statistics.json (q01, q99 and mask per dataset) beside its weights.",
         f"hidden_size {base.hidden_size} and vocab_size {base.vocab_size} in "
-        f"{model_yaml_path(spec.name)} are {source}; loading a checkpoint of another "
-        "size fails and names the number to set.",
+        f"{job.recipes.settings(spec).path} are {source}; loading a checkpoint of "
+        "another size fails and names the number to set.",
         f"{base.class_name} is a language model: the policy reads the instruction and "
         "the robot's state, no images.",
-        "Actions reach the environment as the dataset statistics scale them. RLinf flips "
-        "a [0, 1] gripper to [-1, 1] only for models that rlinf/envs/action_utils.py "
-        "names; check the convention of your environment there.",
     ]
     if not spec.unnorm_key:
         sentences.append(
@@ -47,7 +53,21 @@ def notes(tree: Tree, job: Job) -> tuple[str, ...]:
             f"{base.class_name} ties its head to its embeddings and RLinf's LoRA list "
             "holds lm_head: merging the adapter would change the embeddings too."
         )
-    return (*sentences, *_lora_gaps(tree, base))
+    return (*sentences, *_lora_gaps(tree, base), *_traps(tree, job))
+
+
+def _traps(tree: Tree, job: Job) -> Iterator[str]:
+    """Yield what the checkout does that the generated model cannot make harmless."""
+    vocabulary = read_vocabulary(tree)
+    sites = scan(tree, vocabulary, _RUNNING).sites
+    acting = frozenset(vocabulary.embodied or vocabulary.types)
+    for snag in find_snags(Ground(tree, job, sites, acting)):
+        yield snag.sentence
+    if sites:
+        yield (
+            f"`rlinf-scaffold inspect --name {job.spec.name}` shows every place that "
+            "tells models apart."
+        )
 
 
 def _lora_gaps(tree: Tree, base: Base) -> Iterator[str]:

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from rlinf_scaffold.git import commit_all, dirty_files
+from rlinf_scaffold.git import Revision, commit_all, dirty_files, find_revision
 from rlinf_scaffold.processes import run
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="no git here")
@@ -237,3 +237,22 @@ def test_no_commit_without_files_or_git(
     assert not commit_all(tmp_path, "Nothing")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert not commit_all(tmp_path, "Nothing")
+
+
+def test_no_revision_outside_a_repository(tmp_path: Path) -> None:
+    assert find_revision(tmp_path) is None
+
+
+def test_no_revision_before_the_first_commit(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet")
+    assert find_revision(tmp_path) is None
+
+
+def test_a_revision_counts_what_differs_from_it(repository: Path) -> None:
+    commit = git(repository, "rev-parse", "HEAD").strip()
+    assert find_revision(repository) == Revision(commit, 0)
+    (repository / "clean.py").write_text("2\n")
+    (repository / "new one.py").write_text("1\n")
+    (repository / "ignored.log").write_text("1\n")
+    assert find_revision(repository) == Revision(commit, 2)
+    assert find_revision(repository / "in folder") == Revision(commit, 0)

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 import pytest
 from trees import LLAMA, TREES, job_for
 
-from rlinf_scaffold.checkout import MemoryTree
+from rlinf_scaffold.checkout import MemoryTree, Overlay
 from rlinf_scaffold.notes import notes
 from rlinf_scaffold.spec import Base, ModelSpec
 
@@ -50,10 +51,44 @@ def test_numbers_of_a_checkpoint_are_no_defaults() -> None:
     assert "the defaults of" not in text
 
 
+def test_says_what_the_checkout_does_to_the_model() -> None:
+    tree = TREES["registry"]
+    job = job_for(tree, ModelSpec(name="foo"))
+    path = "rlinf/envs/action_utils.py"
+    code = "def prepare_actions_for_one(a):\n    return a.cuda()\n"
+    before = notes(tree, job)
+    said = notes(Overlay(tree, {PurePosixPath(path): code}), job)
+    assert [it for it in said if it not in before] == [
+        f"one needs CUDA: {path}:2 moves its actions there."
+    ]
+
+
+def test_points_to_what_tells_models_apart() -> None:
+    tree = TREES["registry"]
+    job = job_for(tree, ModelSpec(name="foo"))
+    path = PurePosixPath("rlinf/workers/one.py")
+    code = "def act(model_type):\n    if model_type == 'openvla':\n        one()\n"
+    assert notes(Overlay(tree, {path: code}), job)[-1] == (
+        "`rlinf-scaffold inspect --name foo` shows every place that tells models apart."
+    )
+
+
+def test_nothing_is_pointed_to_where_models_are_all_alike() -> None:
+    job = job_for(TREES["registry"], ModelSpec(name="foo"))
+    assert not any("inspect" in sentence for sentence in notes(MemoryTree(), job))
+
+
+def test_names_the_file_that_holds_the_numbers() -> None:
+    for tree in TREES.values():
+        job = job_for(tree, ModelSpec(name="foo"))
+        settings = job.recipes.settings(job.spec).path
+        assert any(f" in {settings} are " in sentence for sentence in notes(tree, job))
+
+
 def test_every_note_is_a_sentence_on_one_line() -> None:
     spec = ModelSpec(name="foo", lora=True)
     said = said_of("registry", spec, TIED)
-    assert len(said) == len({*said}) == 6
+    assert len(said) == len({*said}) >= 5
     for sentence in said:
         assert sentence.endswith(".")
         assert "\n" not in sentence

@@ -14,7 +14,7 @@ MODULES = {
     for path in sorted(PACKAGE.rglob("*.py"))
 }
 # Each module of these packages ends in one value, which a walk of the package finds.
-DISCOVERED = ("contracts", "heads", "layouts", "recipes", "surfaces")
+DISCOVERED = ("contracts", "heads", "layouts", "recipes", "surfaces", "traps")
 VALUES = [
     place
     for place in MODULES

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from rlinf_scaffold.checkout import Checkout, Tree, find_checkout
 from rlinf_scaffold.contracts import detect_contract
@@ -13,18 +12,12 @@ from rlinf_scaffold.errors import ScaffoldError, SourceSyntaxError, UnknownLayou
 from rlinf_scaffold.git import Revision, find_revision
 from rlinf_scaffold.layouts import detect_layout
 from rlinf_scaffold.manifest import read_manifest
+from rlinf_scaffold.recipes import detect_style, facts
 from rlinf_scaffold.roster import Roster, read_roster
-from rlinf_scaffold.sites import Line
 from rlinf_scaffold.sites.scan import Scan, scan
 from rlinf_scaffold.sites.verdicts import Verdict, judge
 from rlinf_scaffold.sites.vocabulary import Vocabulary, read_vocabulary
 from rlinf_scaffold.spec import check_name
-from rlinf_scaffold.syntax import parse
-
-_WORKERS = PurePosixPath("rlinf/workers")
-# Functions that workers call to let a model act, and keywords of those that train it.
-_ACTING = "predict_action_batch"
-_TRAINING = frozenset({"action_token_len", "compute_logprobs"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +116,7 @@ def read_axes(tree: Tree) -> tuple[Axis, ...]:
     return (
         _axis("registration", _registration, tree),
         _axis("runtime contract", _contract, tree),
+        _axis("YAML", _recipes, tree),
     )
 
 
@@ -149,32 +143,15 @@ def _contract(tree: Tree) -> Axis:
         axis="runtime contract",
         name=contract.name,
         title=contract.title,
-        reasons=tuple(_model_calls(tree)),
+        reasons=tuple(str(check) for check in contract.detect(tree)),
     )
 
 
-def _model_calls(tree: Tree) -> Iterator[str]:
-    """Yield how workers call a model to act and to train, and where."""
-    for path in _python(tree, _WORKERS):
-        text = tree.read(path) or ""
-        if any(word in text for word in (_ACTING, *_TRAINING)):
-            for node in ast.walk(parse(text, path)):
-                if isinstance(node, ast.Call) and _is_of_model(node):
-                    yield f"{_headline(node)} at {Line(path, node.lineno)}"
-
-
-def _is_of_model(call: ast.Call) -> bool:
-    keywords = {keyword.arg for keyword in call.keywords}
-    acting = ast.unparse(call.func).endswith(f".{_ACTING}")
-    return acting or bool(keywords & _TRAINING)
-
-
-def _headline(call: ast.Call) -> str:
-    words = (f"{it.arg}=" if it.arg else "**" for it in call.keywords)
-    return f"{ast.unparse(call.func)}({', '.join(words)})"
-
-
-def _python(tree: Tree, folder: PurePosixPath) -> Iterator[PurePosixPath]:
-    yield from (path for path in tree.files(folder) if path.suffix == ".py")
-    for child in tree.folders(folder):
-        yield from _python(tree, child)
+def _recipes(tree: Tree) -> Axis:
+    style = detect_style(tree)
+    return Axis(
+        axis="YAML",
+        name=style.name,
+        title=style.title,
+        reasons=tuple(f"{what} at {where}" for what, where in facts(tree).items()),
+    )

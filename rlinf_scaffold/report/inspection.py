@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from string import ascii_lowercase
 from typing import TYPE_CHECKING
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -42,6 +44,28 @@ _OUTCOMES = {
 }
 _ELSEWHERE = "elsewhere"
 _NAMES = 8
+_PLACES = 4
+_UNBOUNDED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitting:
+    """A table, and what explains it, where it fits; else the same as a list."""
+
+    table: RenderableType
+    legend: RenderableType
+    instead: RenderableType
+
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> Iterator[RenderableType]:
+        unbounded = options.update_width(_UNBOUNDED)
+        width = Measurement.get(console, unbounded, self.table).maximum
+        if width <= options.max_width:
+            yield self.table
+            yield self.legend
+        else:
+            yield self.instead
 
 
 def inspection_text(inspection: Inspection) -> RenderableType:
@@ -83,14 +107,21 @@ def _roster(roster: Roster) -> Iterator[RenderableType]:
     keys = {role: _keys(role, roster.models) for role in roles}
     if roster.models:
         yield Text()
-        yield _roster_table(roster.models, keys)
-        yield from _listed(_legend(keys))
+        table = _roster_table(roster.models, keys)
+        legend = Group(*_listed(_legend(keys)))
+        yield _Fitting(table, legend, Group(*_roster_list(roster.models)))
     if roster.others:
         others = (f"{name} ({line})" for name, line in sorted(roster.others.items()))
         yield Text(f"also registered: {', '.join(others)}")
     if roster.gaps:
         yield Text("\nforgotten:", style="bold")
         yield from _listed(map(str, roster.gaps))
+
+
+def _roster_list(models: Sequence[Wired]) -> Iterator[RenderableType]:
+    for model in models:
+        yield Text(model.name, style="bold")
+        yield from _listed(_places(model))
 
 
 def _keys(role: str, models: Sequence[Wired]) -> Mapping[PurePosixPath, str]:
@@ -181,8 +212,19 @@ def _standing(judged: Judged) -> str:
 def _places(model: Wired) -> Iterator[str]:
     for role in _ROLES:
         if lines := model.places.get(role, ()):
-            shown = (str(it.path if role == "code" else it) for it in lines)
-            yield f"{role}: {', '.join(shown)}"
+            places = list(_by_file(lines)) if role != "code" else _paths(lines)
+            more = f" and {len(places) - _PLACES} more" if len(places) > _PLACES else ""
+            yield f"{role}: {', '.join(places[:_PLACES])}{more}"
+
+
+def _paths(lines: Iterable[Line]) -> list[str]:
+    return list(dict.fromkeys(str(line.path) for line in lines))
+
+
+def _by_file(lines: Sequence[Line]) -> Iterator[str]:
+    for path in _paths(lines):
+        numbers = (str(it.number) for it in lines if str(it.path) == path)
+        yield f"{path}:{','.join(numbers)}"
 
 
 def _generated(verdicts: Sequence[Verdict]) -> Iterator[RenderableType]:

@@ -61,9 +61,9 @@ def judge(
 
 
 def embodied_types(sites: Iterable[Site], vocabulary: Vocabulary) -> frozenset[str]:
-    """Return the model types that act: those said to, else those that are loaded."""
+    """Return the model types that act: those said to, or loaded; all, if none are."""
     loaded = {name for it in sites if it.path == LOADER for name in it.named}
-    return frozenset(vocabulary.embodied) | loaded
+    return frozenset({*vocabulary.embodied, *loaded} or vocabulary.types)
 
 
 def _judge(

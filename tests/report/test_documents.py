@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, replace
 
+from inspections import inspection_of
 from trees import audit_of
 
 from rlinf_scaffold.changes import ChangeSet
@@ -14,6 +15,7 @@ from rlinf_scaffold.report.documents import (
     audits_document,
     changes_document,
     error_document,
+    inspection_document,
     outcome_document,
     smoke_document,
 )
@@ -122,3 +124,57 @@ def test_an_error() -> None:
             "exit_code": 24,
         }
     }
+
+
+INSPECTION = [
+    *("checkout", "revision", "axes", "models", "others", "gaps", "judged", "unread"),
+]
+AXIS = ["axis", "name", "title", "reasons", "error"]
+SITE = [
+    *("path", "line", "function", "about", "named", "outcome", "message"),
+    *("arms", "default"),
+]
+ARM = ["line", "models", "but", "only", "does", "taken"]
+
+
+def test_an_inspection() -> None:
+    document = inspection_document(inspection_of())
+    assert list(document) == INSPECTION
+    assert document["checkout"] == "/rl"
+    assert document["revision"] == {"commit": "0123456789abcdef", "uncommitted": 2}
+    known, unknown = document["axes"]  # type: ignore[misc]
+    assert list(known) == list(unknown) == AXIS
+    assert known["name"] == "registry"
+    assert (unknown["name"], unknown["error"]["exit_code"]) == (None, 8)
+    assert document["others"] == {"qwen": "rlinf/config.py:5"}
+    assert document["judged"] is None
+    (gap,) = document["gaps"]  # type: ignore[misc]
+    assert gap == {
+        "models": ["gamma"],
+        "message": "registered at rlinf/config.py:8, but rlinf/models/__init__.py loads "
+        "no such model",
+    }
+    model = document["models"][0]  # type: ignore[index]
+    assert model["name"] == "alpha"
+    assert model["places"]["loader"] == ["rlinf/models/__init__.py:3"]
+    assert list(model["places"]) == sorted(model["places"])
+    assert len(document["unread"]) == 1  # type: ignore[arg-type]
+    assert through_json(document) == document
+
+
+def test_an_inspection_of_a_model() -> None:
+    judged = inspection_document(inspection_of("foo"))["judged"]
+    assert list(judged) == ["model", "known", "generated", "sites"]  # type: ignore[call-overload]
+    site = judged["sites"][0]  # type: ignore[index]
+    assert list(site) == SITE
+    assert [list(arm) for arm in site["arms"]] == [ARM, ARM]
+    assert (site["path"], site["line"]) == ("rlinf/envs/action_utils.py", 3)
+    assert (site["outcome"], site["named"]) == ("silent", False)
+    assert [arm["taken"] for arm in site["arms"]] == [False, False]
+    assert site["default"] == {"does": "nothing", "taken": True}
+
+
+def test_nothing_to_inspect() -> None:
+    document = inspection_document(inspection_of(files={}, revision=None, config=""))
+    assert (document["models"], document["gaps"]) == ([], [])
+    assert document["revision"] is None
