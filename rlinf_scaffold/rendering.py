@@ -63,12 +63,17 @@ def fit(head: str, arguments: Sequence[str], tail: str = "", *, indent: int = 0)
     return f"{head}(\n{lines}{margin}){tail}"
 
 
-def from_imports(imports: Iterable[tuple[str, str]]) -> str:
+def from_imports(
+    imports: Iterable[tuple[str, str]], *, indent: int = 0, shift: int = 0
+) -> str:
     """Return from-imports as ruff sorts and breaks them, RLinf's own in a block below.
 
     Args:
         imports: a module and a name of it each, in any order.
+        indent: columns that the first line stands in already.
+        shift: columns that all lines are to move by when they are put in their place.
     """
+    margin = " " * indent
     modules: dict[str, list[str]] = {}
     for module, name in imports:
         modules.setdefault(module, []).append(name)
@@ -76,11 +81,11 @@ def from_imports(imports: Iterable[tuple[str, str]]) -> str:
     for module in sorted(modules, key=_natural):
         names = sorted({*modules[module]}, key=_by_kind)
         line = f"from {module} import {', '.join(names)}"
-        if len(line) > LINE_LENGTH:
-            rows = "".join(f"    {name},\n" for name in names)
-            line = f"from {module} import (\n{rows})"
+        if indent + shift + len(line) > LINE_LENGTH:
+            rows = "".join(f"{margin}    {name},\n" for name in names)
+            line = f"from {module} import (\n{rows}{margin})"
         blocks[module.partition(".")[0] == "rlinf"].append(line)
-    return "\n\n".join("\n".join(block) for block in blocks if block)
+    return "\n\n".join(f"\n{margin}".join(block) for block in blocks if block)
 
 
 def _by_kind(name: str) -> tuple[bool, bool, list[tuple[int, int]]]:

@@ -123,7 +123,7 @@ def test_the_order_of_imports_does_not_depend_on_the_order_before(
 
 def test_an_unknown_name_in_a_template_is_an_error() -> None:
     with pytest.raises(UndefinedError):
-        render("model/documented_get_model.j2", {})
+        render("model/import_branch.j2", {})
 
 
 def test_an_unknown_template_is_an_error() -> None:
@@ -133,11 +133,38 @@ def test_an_unknown_template_is_an_error() -> None:
 
 def test_renders_without_blank_lines_for_statements() -> None:
     values = {"spec": ModelSpec(name="foo"), "package": ".embodiment"}
-    text = render("model/documented_get_model.j2", values)
-    assert text.startswith(
-        'if cfg.model_type == "foo":\n    from .embodiment.foo_action'
-    )
-    assert text.endswith(")\n")
+    names = {"get_model": "get_model"}
+    text = render("model/import_branch.j2", {**values, "test": "x", "names": names})
+    assert text == "if x:\n    from .embodiment.foo import get_model\n"
+
+
+INDENTED = {
+    "what fits": (
+        ("a.b", 4, 0),
+        "from a.b import one, two",
+    ),
+    "what does not": (
+        (f"a.{'b' * 62}", 4, 0),
+        f"from a.{'b' * 62} import (\n        one,\n        two,\n    )",
+    ),
+    "what will not when it is in place": (
+        (f"a.{'b' * 57}", 4, 8),
+        f"from a.{'b' * 57} import (\n        one,\n        two,\n    )",
+    ),
+    "what still will": (
+        (f"a.{'b' * 57}", 4, 4),
+        f"from a.{'b' * 57} import one, two",
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "text"), INDENTED.values(), ids=INDENTED)
+def test_breaks_imports_where_they_stand(
+    given: tuple[str, int, int], text: str
+) -> None:
+    module, indent, shift = given
+    imports = [(module, "two"), (module, "one")]
+    assert from_imports(imports, indent=indent, shift=shift) == text
 
 
 @pytest.mark.parametrize("folder", ["package/_templates", "templates"])

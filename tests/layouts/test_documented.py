@@ -498,18 +498,18 @@ CHANGED = {
     "another body": (
         "        model = FooForRLActionPrediction.from_pretrained(",
         "        model = FooForRLActionPrediction.load(",
-        "rlinf/models/__init__.py:29: the branch of 'foo' is there, but is not what "
+        "rlinf/models/__init__.py:27: the branch of 'foo' is there, but is not what "
         'was generated; expected \nif cfg.model_type == "foo":\n    from rlinf.models',
     ),
     "another condition": (
         'cfg.model_type == "foo"',
         'cfg.model_type in ("foo", "bar")',
-        "rlinf/models/__init__.py:29: the branch of 'foo' is there, but",
+        "rlinf/models/__init__.py:27: the branch of 'foo' is there, but",
     ),
     "more conditions": (
         'cfg.model_type == "foo"',
         'cfg.model_type == "foo" and cfg.new',
-        "rlinf/models/__init__.py:29: the branch of 'foo' is there, but",
+        "rlinf/models/__init__.py:27: the branch of 'foo' is there, but",
     ),
     "another processor": (
         "cfg.tokenizer.tokenizer_model, cfg.model.trust_remote_code",
