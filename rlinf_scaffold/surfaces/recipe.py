@@ -157,7 +157,8 @@ def _derive(tree: Tree, source: PurePosixPath, job: Job) -> str:
         type_key=job.layout.type_key,
         settings=members(yaml.read_value(text, (), path=_TEMPLATE)),
     )
-    draft = job.recipes.adapt(tree, draft.set(_names(draft, job.spec)), model)
+    named = draft.set(_names(draft, job.spec), uncommented=_CHECKPOINTS)
+    draft = job.recipes.adapt(tree, named, model)
     draft = _with_sampling(draft, tree, job.spec)
     draft = _with_wrap_policy(draft, tree, job.base.layer_classes)
     draft = _with_algorithm(draft, job.spec, chunks)

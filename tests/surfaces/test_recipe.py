@@ -3,6 +3,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import pytest
@@ -17,7 +18,8 @@ from rlinf_scaffold.errors import (
 )
 from rlinf_scaffold.inserters.yaml import read_value
 from rlinf_scaffold.inserters.yaml_document import Value, members
-from rlinf_scaffold.recipes import RECIPES, recipe_path
+from rlinf_scaffold.layouts import Layout, all_layouts
+from rlinf_scaffold.recipes import RECIPES, detect_style, recipe_path
 from rlinf_scaffold.rendering import templates_folder
 from rlinf_scaffold.spec import ModelSpec
 from rlinf_scaffold.surfaces import Job
@@ -137,22 +139,24 @@ def test_every_other_byte_is_kept(job: JobOf) -> None:
     assert after == "\ufeff" + plain.replace("\n", "\r\n").rstrip()
 
 
-@pytest.mark.parametrize("layout", ["documented", "registry"])
+@pytest.mark.parametrize("layout", all_layouts(), ids=lambda layout: layout.name)
 @pytest.mark.parametrize("value_head", [True, False])
 @pytest.mark.parametrize("action_chunks", [1, 7])
 def test_practice_checkouts(
-    layout: str, value_head: bool, action_chunks: int, job: JobOf
+    layout: Layout, value_head: bool, action_chunks: int, job: JobOf
 ) -> None:
-    tree = Checkout(templates_folder() / "checkouts" / layout)
+    tree = Checkout(templates_folder() / "checkouts" / layout.name)
     it = job(value_head=value_head, action_chunks=action_chunks)
+    it = replace(it, layout=layout, recipes=detect_style(tree))
     (change,) = surface.plan(tree, it)
     after = change.after or ""
     algorithm = "ppo" if value_head else "grpo"
     assert change.path.name == f"maniskill_{algorithm}_my_vla.yaml"
     assert "openvla" not in after
     steps = re.findall(r"max_\w*steps\w*: (\d+)", after.split("\nenv:")[1])
-    assert steps
     assert not [count for count in steps if int(count) % action_chunks]
+    tokens = re.findall(r"max_new_tokens?: (\d+)", after)
+    assert tokens == [str(7 * action_chunks)]
 
 
 CHOICES: list[tuple[str, Mapping[str, str], bool, str]] = [
@@ -201,6 +205,18 @@ CHOICES: list[tuple[str, Mapping[str, str], bool, str]] = [
     ),
     ("mounts a model", {"a": PPO.replace("@actor", "@rollout"), "bb": PPO}, True, "bb"),
     ("parses", {"a": PPO + "actor: 1\n", "bb": PPO}, True, "bb"),
+    (
+        "a critic by its older name",
+        {"a": GRPO, "bb": PPO.replace("actor_critic", "embodied_ppo")},
+        True,
+        "bb",
+    ),
+    (
+        "no critic by its older name",
+        {"a": PPO, "bb": GRPO.replace("grpo", "embodied_grpo")},
+        False,
+        "bb",
+    ),
     (
         "not the new model's own",
         {"a": PPO.replace("model/openvla@", "model/my_vla@"), "bb": PPO},
@@ -313,6 +329,12 @@ def test_a_recipe_that_is_not_there(asked: str, message: str) -> None:
         ),
         ("a", PPO, False, "it trains a critic"),
         ("a", PPO.replace("actor_critic", "actor"), False, "it trains a critic"),
+        (
+            "a",
+            GRPO.replace("reward_type", "require_values: True\n  reward_type"),
+            False,
+            "it trains a critic",
+        ),
         ("a_ppo_my_vla", PPO, True, "is the new model's own recipe"),
     ],
 )
@@ -446,6 +468,51 @@ def test_sampling_of_other_generations(job: JobOf) -> None:
         "top_k": 0,
         "max_new_tokens": 6,
     }
+
+
+def test_sampling_parameters_stand_where_workers_read_them(job: JobOf) -> None:
+    flow = PPO.replace("  sampling_params:\n    top_k: 0\n    max_new_tokens: 56\n", "")
+    worker = "rlinf/workers/rollout/hf/huggingface_worker.py"
+    tree = MemoryTree.of(
+        {f"{RECIPES}/a.yaml": flow, worker: "x = cfg.algorithm.sampling_params\n"}
+    )
+    after = derive(tree, job())
+    assert data(after, "algorithm", "length_params") == {"max_new_token": 7}
+    assert members(data(after, "algorithm", "sampling_params"))["do_sample"] is True
+    assert "sampling_params" not in members(data(after, "rollout"))
+
+
+def test_no_wrap_policy_where_none_is_read(job: JobOf) -> None:
+    engine = "rlinf/hybrid_engines/fsdp/utils.py"
+    tree = MemoryTree.of(
+        {f"{RECIPES}/a.yaml": PPO, engine: "def get_fsdp_wrap_policy(): ...\n"}
+    )
+    assert "wrap_policy" not in derive(tree, job())
+
+
+@pytest.mark.parametrize(
+    ("chunks", "old", "expected"),
+    [(8, 8, 20), (1, 8, 160), (4, 8, 40), (7, 8, 23), (4, None, 20)],
+)
+def test_a_rollout_has_as_many_steps_as_before(
+    chunks: int, old: int | None, expected: int, job: JobOf
+) -> None:
+    steps = "algorithm:\n  n_chunk_steps: 20 # chunks\n  n_eval_chunk_steps: ${x}\n"
+    source = PPO.replace("algorithm:\n", steps)
+    model = f"num_action_chunks: {old}\n" if old else "a: 1\n"
+    after = derive(
+        tree_of(a=source, **{"model/openvla": model}), job(action_chunks=chunks)
+    )
+    assert f"n_chunk_steps: {expected} # chunks\n  n_eval_chunk_steps: ${{x}}" in after
+
+
+def test_checkpoints_are_named_where_the_recipe_names_them(job: JobOf) -> None:
+    source = PPO.replace("rollout:\n", "rollout:\n  model_dir: /old\n").replace(
+        "actor:\n", "actor:\n  checkpoint_load_path: ${rollout.model_dir}\n"
+    )
+    after = derive(tree_of(a=source), job())
+    assert data(after, "rollout", "model_dir") == "/path/to/model"
+    assert data(after, "actor", "checkpoint_load_path") == "${rollout.model_dir}"
 
 
 def test_what_the_generated_class_lacks_is_switched_off(job: JobOf) -> None:
