@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from rlinf_scaffold.checkout import Checkout, Tree, find_checkout
-from rlinf_scaffold.contracts import detect_contract
+from rlinf_scaffold.contracts import all_contracts
 from rlinf_scaffold.errors import ScaffoldError, SourceSyntaxError, UnknownLayoutError
 from rlinf_scaffold.git import Revision, find_revision
-from rlinf_scaffold.layouts import detect_layout
+from rlinf_scaffold.layouts import all_layouts
 from rlinf_scaffold.manifest import read_manifest
-from rlinf_scaffold.recipes import detect_style, facts
+from rlinf_scaffold.matching import AnyKind, Check, Kind, match
+from rlinf_scaffold.recipes import all_styles, facts
 from rlinf_scaffold.roster import Roster, read_roster
 from rlinf_scaffold.sites.scan import Scan, scan
 from rlinf_scaffold.sites.verdicts import Verdict, judge
@@ -28,7 +30,8 @@ class Axis:
         axis: what differs.
         name: which of the known ones it is; empty where that is not certain.
         title: one line for people.
-        reasons: what was found that says so, each with its place.
+        reasons: what was found that says so, each with its place; or what each of the
+            known ones found and missed.
         error: why it is not certain, if it is not.
     """
 
@@ -114,44 +117,32 @@ def _judged(
 def read_axes(tree: Tree) -> tuple[Axis, ...]:
     """Return what the checkout is on each axis, as far as that is certain."""
     return (
-        _axis("registration", _registration, tree),
-        _axis("runtime contract", _contract, tree),
-        _axis("YAML", _recipes, tree),
+        _axis(tree, "registration", {it: it.detect for it in all_layouts()}),
+        _axis(tree, "runtime contract", {it: it.detect for it in all_contracts()}),
+        _axis(tree, "YAML", {it: it.detect for it in all_styles()}, facts),
     )
 
 
-def _axis(axis: str, read: Callable[[Tree], Axis], tree: Tree) -> Axis:
+def _axis(
+    tree: Tree,
+    axis: str,
+    kinds: Mapping[AnyKind, Callable[[Tree], Sequence[Check]]],
+    details: Callable[[Tree], Mapping[str, str]] = lambda _: MappingProxyType({}),
+) -> Axis:
+    checks: dict[AnyKind, Sequence[Check]] = {}
     try:
-        return read(tree)
+        checks.update((kind, detect(tree)) for kind, detect in kinds.items())
+        kind = match(axis, checks)
+        found = [f"{what} at {where}" for what, where in details(tree).items()]
     except (SourceSyntaxError, UnknownLayoutError) as error:
-        return Axis(axis=axis, error=error)
+        seen = (_seen(kind, needs) for kind, needs in checks.items())
+        return Axis(axis=axis, reasons=tuple(seen), error=error)
+    reasons = (*map(str, checks[kind]), *found)
+    return Axis(axis=axis, name=kind.name, title=kind.title, reasons=reasons)
 
 
-def _registration(tree: Tree) -> Axis:
-    layout = detect_layout(tree)
-    return Axis(
-        axis="registration",
-        name=layout.name,
-        title=layout.title,
-        reasons=tuple(str(check) for check in layout.detect(tree)),
-    )
-
-
-def _contract(tree: Tree) -> Axis:
-    contract = detect_contract(tree)
-    return Axis(
-        axis="runtime contract",
-        name=contract.name,
-        title=contract.title,
-        reasons=tuple(str(check) for check in contract.detect(tree)),
-    )
-
-
-def _recipes(tree: Tree) -> Axis:
-    style = detect_style(tree)
-    return Axis(
-        axis="YAML",
-        name=style.name,
-        title=style.title,
-        reasons=tuple(f"{what} at {where}" for what, where in facts(tree).items()),
-    )
+def _seen(kind: Kind, checks: Sequence[Check]) -> str:
+    """Return what one kind finds and misses where none, or several, match."""
+    found = "; ".join(str(check) for check in checks if check.holds)
+    missing = "; ".join(str(check) for check in checks if not check.holds)
+    return f"{kind.name}: found {found or 'nothing'}; missing {missing or 'nothing'}"

@@ -92,7 +92,8 @@ def _head(inspection: Inspection) -> Text:
 
 def _axis(axis: Axis) -> RenderableType:
     if axis.error is not None:
-        return Text(f"{axis.axis}: ").append(str(axis.error), style="red")
+        error = Text(f"{axis.axis}: ").append(str(axis.error), style="red")
+        return Group(error, *_listed(axis.reasons))
     name = f"{axis.axis}: [bold]{escape(axis.name)}[/] ({escape(axis.title)})"
     return Group(Text.from_markup(name), *_listed(axis.reasons))
 

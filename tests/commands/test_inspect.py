@@ -67,8 +67,21 @@ def test_what_is_not_certain_is_said_and_the_rest_too(
     axes = read_axes(Overlay(TREES["registry"], {path: text}))
     assert [axis.axis for axis in axes] == AXES
     assert isinstance(axes[0].error, error)
-    assert (axes[0].name, axes[0].reasons) == ("", ())
+    assert axes[0].name == ""
+    assert bool(axes[0].reasons) is (error is UnknownLayoutError)
     assert [bool(axis.name) for axis in axes[1:]] == [True, True]
+
+
+def test_says_what_each_layout_found_and_missed() -> None:
+    loader = "def get_model(cfg): ...\n"
+    axis = read_axes(Overlay(TREES["registry"], {LOADER: loader}))[0]
+    reasons = dict(reason.split(": ", 1) for reason in axis.reasons)
+    assert [*reasons] == [*TREES]
+    found, missing = reasons["registry"].split("; missing ")
+    assert found.startswith("found class SupportedModel")
+    assert f"get_model(cfg) at {LOADER}:1" in found
+    assert missing.startswith("register_model(")
+    assert "; missing list SUPPORTED_MODEL_ARCHS" in reasons["documented"]
 
 
 def test_an_empty_tree_is_certain_of_nothing() -> None:
