@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -14,8 +15,8 @@ from rlinf_scaffold.changes import Kind
 from rlinf_scaffold.checkout import MemoryTree, Overlay, Tree
 from rlinf_scaffold.layouts import CONFIG, LOADER
 from rlinf_scaffold.manifest import Manifest, manifest_path, read_manifest
+from rlinf_scaffold.recipes import model_yaml_path
 from rlinf_scaffold.spec import ModelSpec
-from rlinf_scaffold.surfaces.model_yaml import model_yaml_path
 
 FOO = ModelSpec(name="foo", action_chunks=4)
 MODEL = model_yaml_path("foo")
@@ -32,6 +33,15 @@ APPLIED = {
     for name, tree in TREES.items()
 }
 layouts = pytest.mark.parametrize("layout", TREES)
+# Where the settings of a model lie, and which of two numbers is said twice.
+SETTINGS = {
+    name: MODEL if MODEL in tree.contents else RECIPE for name, tree in APPLIED.items()
+}
+DOUBLED = [
+    name
+    for name, tree in APPLIED.items()
+    if "_token_len" in tree.contents[SETTINGS[name]]
+]
 
 
 def manifest_of(tree: Tree) -> Manifest:
@@ -155,50 +165,48 @@ def test_names_every_number_that_is_edited(path: PurePosixPath, row: int) -> Non
     assert (path, row + 1, "edited") in {(it.path, it.line, it.problem) for it in found}
 
 
-@layouts
+@pytest.mark.parametrize("layout", DOUBLED)
 @pytest.mark.parametrize(
-    ("path", "old", "new", "message"),
+    ("old", "new", "message"),
     [
         (
-            MODEL,
-            'model_type: "foo"',
-            'model_type: "bar"',
-            f"{MODEL}: model_type is 'bar', not 'foo'",
-        ),
-        (
-            MODEL,
             "action_token_len: 7",
             "action_token_len: 8",
             f"{MODEL}: action_token_len is 8, not 7 as action_dim is",
         ),
         (
-            MODEL,
             "num_action_chunks: 4",
             "num_action_chunks: 5",
             f"{MODEL}: action_chunks_len is 4, not 5 as num_action_chunks is",
         ),
         (
-            MODEL,
             "action_dim: 7\n",
             "",
             f"{MODEL}: found no action_dim. By hand: write action_dim there",
         ),
-        (
-            RECIPE,
-            'model_type: "foo"',
-            'model_type: "bar"',
-            f"{RECIPE}: actor.model.model_type is 'bar', not 'foo'",
-        ),
     ],
 )
 def test_accepted_edits_must_still_agree(
-    layout: str, path: PurePosixPath, old: str, new: str, message: str
+    layout: str, old: str, new: str, message: str
 ) -> None:
-    text = APPLIED[layout].contents[path]
+    text = APPLIED[layout].contents[MODEL]
     assert old in text
-    tree = accepted(edited(APPLIED[layout], path, text.replace(old, new, 1)))
+    tree = accepted(edited(APPLIED[layout], MODEL, text.replace(old, new, 1)))
     (finding,) = findings(tree)
-    assert finding == Finding("foo", "agreement", path, 1, "disagrees", message)
+    assert finding == Finding("foo", "agreement", MODEL, 1, "disagrees", message)
+
+
+@layouts
+def test_accepted_settings_must_name_the_model(layout: str) -> None:
+    for path in {SETTINGS[layout], RECIPE}:
+        text = APPLIED[layout].contents[path]
+        old = re.search(r'(model_(?:name|type)): "foo"', text)
+        assert old is not None
+        changed = text.replace(old[0], f'{old[1]}: "bar"')
+        (finding,) = findings(accepted(edited(APPLIED[layout], path, changed)))
+        key = old[1] if path == MODEL else f"actor.model.{old[1]}"
+        message = f"{path}: {key} is 'bar', not 'foo'"
+        assert finding == Finding("foo", "agreement", path, 1, "disagrees", message)
 
 
 def action_model(layout: str) -> PurePosixPath:
@@ -271,18 +279,23 @@ def test_says_where_an_anchor_is_missing(layout: str) -> None:
     tree = edited(APPLIED[layout], RECIPE, "a: 1\n")
     source = RECIPES / "maniskill_ppo_openvla.yaml"
     text = tree.contents[source].replace("@actor.model", "@critic.model")
+    anchor = "model/<x>@actor.model among its defaults"
+    if SETTINGS[layout] == RECIPE:
+        text = text.replace("model_name", "model_type")
+        anchor = "actor.model.model_name"
     recipe = next(
         it for it in findings(edited(tree, source, text)) if it.surface == "recipe"
     )
     assert (recipe.path, recipe.problem) == (source, "missing")
-    assert "found no model/<x>@actor.model among its defaults" in recipe.message
+    assert f"found no {anchor}" in recipe.message
 
 
 @layouts
 def test_names_a_file_with_other_line_endings(layout: str) -> None:
-    text = APPLIED[layout].contents[MODEL].replace("\n", "\r\n")
-    (finding,) = findings(edited(APPLIED[layout], MODEL, text))
-    assert (finding.path, finding.line, finding.problem) == (MODEL, 1, "edited")
+    path = SETTINGS[layout]
+    text = APPLIED[layout].contents[path].replace("\n", "\r\n")
+    (finding,) = findings(edited(APPLIED[layout], path, text))
+    assert (finding.path, finding.line, finding.problem) == (path, 1, "edited")
 
 
 @layouts
@@ -297,7 +310,7 @@ def test_a_wiring_that_is_gone_says_the_line(layout: str) -> None:
 @layouts
 def test_findings_come_in_a_stable_order(layout: str) -> None:
     tree = APPLIED[layout]
-    for path in (CONFIG, MODEL):
+    for path in (CONFIG, SETTINGS[layout]):
         tree = edited(tree, path, tree.contents[path].replace("foo", "bar"))
     found = findings(tree)
     assert len(found) >= 2
