@@ -22,8 +22,8 @@ from rlinf_scaffold.commands.golden import update
 from rlinf_scaffold.git import commit_all
 from rlinf_scaffold.layouts import CONFIG, LOADER
 from rlinf_scaffold.processes import run
+from rlinf_scaffold.recipes import model_yaml_path
 from rlinf_scaffold.smoke.interpreter import PACKAGES
-from rlinf_scaffold.surfaces.model_yaml import model_yaml_path
 
 NAME = ("--name", "foo", "--base", "LlamaForCausalLM")
 FAILING = """

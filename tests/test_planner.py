@@ -35,9 +35,9 @@ from rlinf_scaffold.layouts import CONFIG, LOADER, POLICIES
 from rlinf_scaffold.manifest import manifest_path, read_manifest
 from rlinf_scaffold.planner import plan, resolve
 from rlinf_scaffold.processes import run
+from rlinf_scaffold.recipes import model_yaml_path
 from rlinf_scaffold.spec import Base, ModelSpec
 from rlinf_scaffold.surfaces import all_surfaces
-from rlinf_scaffold.surfaces.model_yaml import model_yaml_path
 from rlinf_scaffold.surfaces.smoke_test import smoke_test_path
 
 FOO = ModelSpec(name="foo")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from rlinf_scaffold.changes import FileChange
 from rlinf_scaffold.checkout import Tree
-from rlinf_scaffold.recipes import model_yaml_path as model_yaml_path
+from rlinf_scaffold.recipes import model_yaml_path
 from rlinf_scaffold.rendering import render
 from rlinf_scaffold.surfaces import Job, Surface
 

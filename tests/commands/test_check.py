@@ -7,8 +7,8 @@ from rlinf_scaffold.apply import apply, undo
 from rlinf_scaffold.checkout import Checkout
 from rlinf_scaffold.commands.check import check
 from rlinf_scaffold.errors import NotScaffoldedError
+from rlinf_scaffold.recipes import model_yaml_path
 from rlinf_scaffold.spec import ModelSpec
-from rlinf_scaffold.surfaces.model_yaml import model_yaml_path
 
 YAML = model_yaml_path("foo")
 
