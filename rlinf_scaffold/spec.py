@@ -28,6 +28,17 @@ _PACKAGES = frozenset(
 )
 
 
+_TOKEN_TYPES = "token_type_ids"
+# Parameters of ``forward`` that no processor of images makes.
+_TEXT_ARGUMENTS = frozenset(
+    {
+        *("input_ids", "attention_mask", "position_ids", "past_key_values"),
+        *("inputs_embeds", "logits_to_keep", "num_logits_to_keep", "labels"),
+        *("use_cache", "output_attentions", "output_hidden_states", "return_dict"),
+        *("cache_position", "rope_deltas", "vision_feature_layer"),
+        *("vision_feature_select_strategy",),
+    }
+)
 _VISION_FACTS = (
     *("modality", "text_config", "processor_class", "vision_layer_classes"),
     "mrope",
@@ -76,6 +87,20 @@ class Base:
     processor_class: str = ""
     vision_layer_classes: tuple[str, ...] = ()
     mrope: bool = False
+
+    @property
+    def image_arguments(self) -> tuple[str, ...]:
+        """Parameters of ``forward`` that say what images show, and how."""
+        return tuple(
+            name
+            for name in self.forward_arguments
+            if name not in _TEXT_ARGUMENTS and not name.endswith(_TOKEN_TYPES)
+        )
+
+    @property
+    def token_arguments(self) -> tuple[str, ...]:
+        """Parameters of ``forward`` that tell tokens of images from others."""
+        return tuple(n for n in self.forward_arguments if n.endswith(_TOKEN_TYPES))
 
     def facts(self) -> dict[str, object]:
         """Return the facts by name, those of vision only where it takes images."""

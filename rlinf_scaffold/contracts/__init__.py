@@ -14,6 +14,7 @@ from rlinf_scaffold.matching import Check, match
 from rlinf_scaffold.syntax import find_class, find_function, parameter_names, parse
 
 ACTORS = PurePosixPath("rlinf/workers/actor")
+ENVS = PurePosixPath("rlinf/envs")
 ROLLOUTS = PurePosixPath("rlinf/workers/rollout/hf")
 POLICY = PurePosixPath("rlinf/models/embodiment/base_policy.py")
 VALUE_HEAD = PurePosixPath("rlinf/models/embodiment/modules/value_head.py")
@@ -26,6 +27,8 @@ HEAD_PARAMETERS = (
     "activation",
     "bias_last",
 )
+_MAIN_VIEWS = ("main_images", "full_images", "images")
+_OTHER_VIEWS = ("wrist_images", "extra_view_images")
 _LOGPROBS = ("compute_logprobs_from_logits", ("logits", "target"))
 _ENTROPY = ("compute_entropy_from_logits", ("logits",))
 
@@ -110,6 +113,20 @@ def read_terms(tree: Tree) -> Terms:
             for _, call in _calls(tree, ROLLOUTS, "setup_config_and_processor")
         ),
     )
+
+
+def read_views(tree: Tree) -> tuple[str, ...]:
+    """Return under which keys observations hold images, those of the main camera first."""
+    folders = [ENVS, *tree.folders(ENVS)]
+    paths = [path for folder in folders for path in tree.files(folder)]
+    texts = [tree.read(path) or "" for path in paths if path.suffix == ".py"]
+    held = {
+        key
+        for key in (*_MAIN_VIEWS, *_OTHER_VIEWS)
+        if any(f'"{key}"' in text or f"'{key}'" in text for text in texts)
+    }
+    main = next((key for key in _MAIN_VIEWS if key in held), _MAIN_VIEWS[0])
+    return (main, *(key for key in _OTHER_VIEWS if key in held))
 
 
 def body_of(tree: Tree, path: PurePosixPath) -> list[ast.stmt]:

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from rlinf_scaffold.changes import FileChange
 from rlinf_scaffold.checkout import Tree
+from rlinf_scaffold.contracts import read_views
 from rlinf_scaffold.layouts import LOADER
 from rlinf_scaffold.rendering import render
 from rlinf_scaffold.surfaces import Job, Surface
@@ -89,6 +90,7 @@ def _plan(tree: Tree, job: Job) -> Iterator[FileChange]:
         "path": path,
         "engine": read_engine(tree),
         "settings": job.settings,
+        "views": read_views(tree) if job.base.modality == "vision" else (),
     }
     text = render("smoke_test.py.j2", values)
     yield FileChange(path, before=tree.read(path), after=text)

@@ -570,18 +570,18 @@ class APolicyWithANameOf32CharsForRLActionPrediction(LlamaForCausalLM, BasePolic
             of shape [B, 1] (zeros without a value head) and `forward_inputs`, whose
             tensors all have B as first dimension.
         """
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
         if env_obs is not None:
-            input_ids, attention_mask = self._prepare_inputs(env_obs)
+            inputs = self._prepare_inputs(env_obs)
         if do_sample is None:
             do_sample = mode == "train"
         sampling = self._prepare_sampling(
-            do_sample, temperature, top_k, top_p, input_ids
+            do_sample, temperature, top_k, top_p, inputs["input_ids"]
         )
 
         has_value_head = hasattr(self, "value_head")
         generated = self.generate(
-            input_ids,
-            attention_mask=attention_mask,
+            **inputs,
             do_sample=do_sample,
             output_hidden_states=has_value_head,
             logits_processor=LogitsProcessorList(
@@ -608,23 +608,20 @@ class APolicyWithANameOf32CharsForRLActionPrediction(LlamaForCausalLM, BasePolic
             "prev_logprobs": logprobs,
             "prev_values": values,
             "forward_inputs": {
-                "input_ids": input_ids,
-                "attention_mask": attention_mask,
+                **inputs,
                 "action_tokens": chunk_tokens,
                 **sampling,
             },
         }
 
-    def _prepare_inputs(
-        self, env_obs: dict[str, Any]
-    ) -> tuple[torch.LongTensor, torch.Tensor]:
+    def _prepare_inputs(self, env_obs: dict[str, Any]) -> dict[str, torch.Tensor]:
         """Tokenize prompts, padded on the left to one length for all rollouts.
 
         Args:
             env_obs: See `predict_action_batch`.
 
         Returns:
-            Token ids and attention mask, shape [B, max_prompt_length] each.
+            `input_ids` and `attention_mask`, shape [B, max_prompt_length] each.
 
         Raises:
             ValueError: If a prompt is longer than `max_prompt_length`.
@@ -651,7 +648,10 @@ class APolicyWithANameOf32CharsForRLActionPrediction(LlamaForCausalLM, BasePolic
         pad_token_id = self.input_processor.pad_token_id
         input_ids = F.pad(encoded["input_ids"], (padding, 0), value=pad_token_id)
         attention_mask = F.pad(encoded["attention_mask"], (padding, 0), value=0)
-        return input_ids.to(self.device), attention_mask.to(self.device)
+        return {
+            "input_ids": input_ids.to(self.device),
+            "attention_mask": attention_mask.to(self.device),
+        }
 
     def _prepare_sampling(
         self,
