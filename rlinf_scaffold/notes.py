@@ -34,11 +34,13 @@ def notes(tree: Tree, job: Job) -> tuple[str, ...]:
         if base.checkpoint
         else f"the defaults of {base.config_class}"
     )
+    settings = job.recipes.settings(spec)
+    folders = " and ".join(".".join(map(str, keys)) for keys in settings.checkpoints)
     sentences = [
-        f"Set model_path in the recipe to a checkpoint of {base.class_name} that has "
+        f"Set {folders} in the recipe to a checkpoint of {base.class_name} that has "
         "dataset_statistics.json (q01, q99 and mask per dataset) beside its weights.",
         f"hidden_size {base.hidden_size} and vocab_size {base.vocab_size} in "
-        f"{job.recipes.settings(spec).path} are {source}; loading a checkpoint of "
+        f"{settings.path} are {source}; loading a checkpoint of "
         "another size fails and names the number to set.",
         f"{base.class_name} is a language model: the policy reads the instruction and "
         "the robot's state, no images.",

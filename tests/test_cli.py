@@ -183,7 +183,7 @@ def test_writes_and_says_what_is_left(new_model: tuple[str, ...], root: Path) ->
     ended = rlinf_scaffold(*new_model)
     assert ended.code == 0
     assert f"  ~ {CONFIG}\n" in ended.out
-    assert "What is yours to know:\n • Set model_path" in ended.out
+    assert "What is yours to know:\n • Set " in ended.out
     assert [*root.glob("examples/embodiment/config/*_foo.yaml")]
 
 

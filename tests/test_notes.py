@@ -78,6 +78,18 @@ def test_nothing_is_pointed_to_where_models_are_all_alike() -> None:
     assert not any("inspect" in sentence for sentence in notes(MemoryTree(), job))
 
 
+@pytest.mark.parametrize(
+    ("layout", "folders"),
+    [
+        ("registry", "model_path"),
+        ("string_chain", "actor.checkpoint_load_path and rollout.model_dir"),
+    ],
+)
+def test_names_the_settings_that_hold_the_checkpoint(layout: str, folders: str) -> None:
+    said = said_of(layout, ModelSpec(name="foo"), LLAMA)
+    assert said[0].startswith(f"Set {folders} in the recipe to a checkpoint of Llama")
+
+
 def test_names_the_file_that_holds_the_numbers() -> None:
     for tree in TREES.values():
         job = job_for(tree, ModelSpec(name="foo"))
