@@ -242,8 +242,9 @@ def _modeless(tree: Tree, models: Iterable[Wired], known: Known) -> Iterator[Gap
         named = {name for arm in told for name in arm.named}
         for model in (acting or models) if told else ():
             code = model.places.get("code", ())
-            where = _mode(tree, model.name, code[0].path) if code else None
-            if model.name not in named and where:
+            if model.name in named or not code:
+                continue
+            if where := _mode(tree, model.name, code[0].path):
                 said = (
                     f"takes a mode at {where}, which {site.where} never tells it: "
                     "evaluation runs in the default one"

@@ -21,6 +21,7 @@ from rlinf_scaffold.syntax import parse
 FOLDERS = tuple(map(PurePosixPath, ("evaluations", "examples", "rlinf", "toolkits")))
 _DEEPEST = 16
 _QUOTED = "[\"']"
+_LEAVES = (ast.Constant, ast.Name)
 _LOGIC = (ast.Compare, ast.BoolOp, ast.UnaryOp, ast.Call)
 
 
@@ -175,6 +176,8 @@ class _Reader:
 
     def _expressions(self, node: ast.expr, statement: ast.stmt) -> Iterator[Site]:
         """Yield the sites within an expression of a statement."""
+        if isinstance(node, _LEAVES):
+            return
         if isinstance(node, ast.IfExp) and (held := self._condition(node.test)):
             body = (statement, node.body)
             arm = _valued(node.lineno, held, text(node.body), body)
