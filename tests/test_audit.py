@@ -119,12 +119,13 @@ def test_names_every_wiring_that_lacks_a_line(
 ) -> None:
     found = findings(edited(APPLIED[layout], path, text))
     assert found
-    assert {it.path for it in found} == {path}
     assert {it.model for it in found} == {"foo"}
     assert {it.problem for it in found} <= {"missing", "edited"}
     for finding in found:
         assert str(path) in finding.message
-        assert 1 <= finding.line <= len(text.splitlines()) + 1
+        if finding.surface != "layout":  # then the line is not the model's alone
+            assert finding.path == path
+            assert 1 <= finding.line <= len(text.splitlines()) + 1
 
 
 @pytest.mark.parametrize(("layout", "path"), OWN)

@@ -12,17 +12,17 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from trees import TREES, interpreter, on_disk, snapshot
+from trees import TREES, interpreter, on_disk, settings_of, snapshot
 from typer.testing import CliRunner  # noqa: TID251
 
 from rlinf_scaffold import __version__
 from rlinf_scaffold.apply import STATE
+from rlinf_scaffold.checkout import Checkout
 from rlinf_scaffold.cli import app
 from rlinf_scaffold.commands.golden import update
 from rlinf_scaffold.git import commit_all
 from rlinf_scaffold.layouts import CONFIG, LOADER
 from rlinf_scaffold.processes import run
-from rlinf_scaffold.recipes import model_yaml_path
 from rlinf_scaffold.smoke.interpreter import PACKAGES
 
 NAME = ("--name", "foo", "--base", "LlamaForCausalLM")
@@ -84,7 +84,7 @@ def scaffolded(new_model: tuple[str, ...], root: Path) -> Path:
 
 
 def edit(root: Path) -> Path:
-    path = root / model_yaml_path("foo")
+    path = root / settings_of(Checkout(root))
     path.write_text(path.read_text().replace("action_dim: 7", "action_dim: 8"))
     return path
 
@@ -407,12 +407,13 @@ def test_check_of_an_edit(scaffolded: Path) -> None:
     where = ("check", "--checkout", scaffolded)
     ended = rlinf_scaffold(*where)
     assert ended.code == 1
-    first, second = ended.out.splitlines()
-    assert first.startswith(f"✗ foo: model YAML edited: {path}:")
-    assert second == (
+    first, *more = ended.out.splitlines()
+    surface = "model YAML" if path.stem == "foo" else "recipe"
+    assert first.startswith(f"✗ foo: {surface} edited: {path}:")
+    assert set(more) <= {
         f"✗ foo: agreement disagrees: {path}: action_token_len is 7, not 8 as "
         "action_dim is"
-    )
+    }
     ended = rlinf_scaffold(*where, "--format", "github")
     assert ended.code == 1
     assert ended.out.startswith(f"::error file={path},line=")
@@ -450,7 +451,7 @@ def test_undo(new_model: tuple[str, ...], root: Path) -> None:
     rlinf_scaffold(*new_model)
     ended = rlinf_scaffold("undo", "foo", "--checkout", root)
     assert ended.code == 0
-    assert f"  - {model_yaml_path('foo')}\n" in ended.out
+    assert "  - rlinf/models/embodiment/foo" in ended.out
     assert snapshot(root) == before
     ended = rlinf_scaffold("undo", "foo", "--checkout", root)
     assert (ended.code, ended.out) == (17, "")

@@ -18,6 +18,7 @@ from rlinf_scaffold.commands.golden import ARCHETYPES, practice_checkout
 from rlinf_scaffold.layouts import Layout, all_layouts
 from rlinf_scaffold.manifest import read_manifest
 from rlinf_scaffold.planner import plan, resolve
+from rlinf_scaffold.recipes import RECIPES, detect_style
 from rlinf_scaffold.spec import Base, ModelSpec
 from rlinf_scaffold.surfaces import Job
 from rlinf_scaffold.surfaces.recipe import choose_recipe
@@ -103,6 +104,12 @@ def job_for(tree: Tree, spec: ModelSpec, base: Base = LLAMA) -> Job:
 
 def plan_for(tree: Tree, spec: ModelSpec, base: Base = LLAMA) -> ChangeSet:
     return plan(tree, job_for(tree, spec, base))
+
+
+def settings_of(tree: Tree) -> PurePosixPath:
+    """Return where the settings of a scaffolded ``foo`` lie."""
+    recipe = RECIPES / "maniskill_ppo_foo.yaml"
+    return detect_style(tree).settings(ModelSpec(name="foo", recipe=str(recipe))).path
 
 
 def audit_of(name: str, *messages: str) -> Audit:

@@ -1,4 +1,4 @@
-"""The facts of one class: layers, LoRA targets, sizes, homes, forward arguments."""
+"""The facts of one class: sizes, homes, forward arguments."""
 
 from __future__ import annotations
 
@@ -17,35 +17,6 @@ def read(site: Path, name: str, **settings: object) -> Base:
     cls = library.find_class(name)
     assert isinstance(cls, Class)
     return Reader(library, name).read(cls, settings)
-
-
-def test_only_built_layer_classes_are_kept(site: Path) -> None:
-    layers = read(site, "HybridV1LMHeadModel").layer_classes
-    assert layers == ("HybridAttentionLayer", "HybridStateLayer")
-
-
-def test_layer_classes_follow_the_number_of_layers(site: Path) -> None:
-    layers = read(site, "HybridV1LMHeadModel", num_hidden_layers=1).layer_classes
-    assert layers == ("HybridAttentionLayer",)
-
-
-def test_repeated_class_stands_in_for_missing_declaration(site: Path) -> None:
-    assert read(site, "PlainForCausalLM").layer_classes == ("PlainBlock",)
-
-
-def test_repeated_class_may_be_of_another_count(site: Path) -> None:
-    base = read(site, "PlainForCausalLM", num_hidden_layers=0, blocks=3)
-    assert base.layer_classes == ("OtherBlock",)
-
-
-def test_every_attention_that_may_be_chosen_is_a_target(site: Path) -> None:
-    targets = read(site, "HybridV1LMHeadModel").lora_targets
-    expected = "c_attn c_flash down_proj gate in_proj q_proj up_proj"
-    assert targets == tuple(expected.split())
-
-
-def test_linear_subclass_is_a_target_where_nothing_else_is(site: Path) -> None:
-    assert read(site, "PlainForCausalLM").lora_targets == ("dense",)
 
 
 def test_forward_of_a_parent(site: Path) -> None:

@@ -1,16 +1,13 @@
 from __future__ import annotations
 
 import pytest
-from trees import plan_for, snapshot
+from trees import plan_for, settings_of, snapshot
 
 from rlinf_scaffold.apply import apply, undo
 from rlinf_scaffold.checkout import Checkout
 from rlinf_scaffold.commands.check import check
 from rlinf_scaffold.errors import NotScaffoldedError
-from rlinf_scaffold.recipes import model_yaml_path
 from rlinf_scaffold.spec import ModelSpec
-
-YAML = model_yaml_path("foo")
 
 
 @pytest.fixture
@@ -21,7 +18,7 @@ def scaffolded(checkout: Checkout) -> Checkout:
 
 
 def edit(checkout: Checkout) -> None:
-    with (checkout.root / YAML).open("a") as file:
+    with (checkout.root / settings_of(checkout)).open("a") as file:
         file.write("mine: 1\n")
 
 
@@ -41,7 +38,7 @@ def test_finds_what_is_edited_in_its_own_model(scaffolded: Checkout) -> None:
     edit(scaffolded)
     bar, foo = check(scaffolded.root)
     assert bar.findings == ()
-    assert [finding.path for finding in foo.findings] == [YAML]
+    assert [finding.path for finding in foo.findings] == [settings_of(scaffolded)]
 
 
 def test_what_is_accepted_stands_and_can_be_taken_back(scaffolded: Checkout) -> None:

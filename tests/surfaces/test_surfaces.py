@@ -8,6 +8,11 @@ from rlinf_scaffold.spec import ModelSpec
 from rlinf_scaffold.surfaces import Surface, all_surfaces
 
 SPEC = ModelSpec(name="foo")
+# Surfaces that only some generations have.
+ABSENT = {
+    "model YAML": {"string_chain", "vla_string_chain"},
+    "observations": {*TREES} - {"string_chain"},
+}
 
 
 def test_every_surface_has_a_name_of_its_own() -> None:
@@ -21,7 +26,7 @@ def test_plans_something_once(surface: Surface, layout: str) -> None:
     tree = TREES[layout]
     job = job_for(tree, SPEC)
     planned = Overlay(tree).write(surface.plan(tree, job))
-    assert planned.changes()
+    assert bool(planned.changes()) is (layout not in ABSENT.get(surface.name, ()))
     assert all("foo" in change.diff() for change in planned.changes())
     again = planned.write(surface.plan(planned, job))
     assert again.changes() == planned.changes()
