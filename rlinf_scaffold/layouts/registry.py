@@ -213,7 +213,7 @@ def _load(source: str, spec: ModelSpec, values: Mapping[str, object]) -> str:
     built = find_function(body, name)
     called = _find_call(body, {member, repr(spec.name)})
     if built is None:
-        edits.append(_insert_builder(builder, member if called else None))
+        edits.append(_insert_builder(builder, body, member if called else None))
     elif not is_same_code(built, builder):
         raise WiringChangedError(LOADER, built.lineno, f"{name}()", f"\n{builder}")
     if called is None:
@@ -235,12 +235,15 @@ def _find_call(body: list[ast.stmt], names: set[str]) -> ast.stmt | None:
     return None
 
 
-def _insert_builder(text: str, called: str | None) -> Edit:
-    """Behind the builders that stand above the last call, or above the model's own."""
+def _insert_builder(text: str, body: list[ast.stmt], called: str | None) -> Edit:
+    """Behind the builder of the last call, or what stands last above the model's own."""
+    neighbour = None if called else _last_builder(body)
     return insert_in_function(
         LOADER,
         _REGISTRAR,
-        lambda node: isinstance(node, ast.FunctionDef),
+        lambda node: (
+            isinstance(node, ast.FunctionDef) and neighbour in (None, node.name)
+        ),
         text,
         anchor="nested builder above the register_model() calls",
         blank_lines=1,
@@ -249,6 +252,21 @@ def _insert_builder(text: str, called: str | None) -> Edit:
             and (called is None or _find_call([node], {called}) is not None)
         ),
     )
+
+
+def _last_builder(body: list[ast.stmt]) -> str | None:
+    """Return the builder that the last call registers, if it is one that stands above."""
+    calls = [line for line in body if _is_register_call(line)]
+    if not calls:
+        return None
+    call = calls[-1]
+    names = {n.id for n in ast.walk(call) if isinstance(n, ast.Name)}
+    above = [
+        line.name
+        for line in body
+        if isinstance(line, ast.FunctionDef) and line.lineno < call.lineno
+    ]
+    return next((name for name in reversed(above) if name in names), None)
 
 
 def _insert_call(text: str, builder: str) -> Edit:

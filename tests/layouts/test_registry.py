@@ -508,6 +508,14 @@ def test_a_moved_builder_or_call_stays_where_it_is(tmp_path: Path) -> None:
     check_works(tmp_path, "foo", register("foo")(MODELS), restored)
 
 
+@pytest.mark.parametrize("registered_last", ["one", "two"])
+def test_a_builder_stands_behind_that_of_the_last_call(registered_last: str) -> None:
+    calls = {"one": (CALL_TWO, CALL_ONE), "two": (CALL_ONE, CALL_TWO)}
+    before = swap(BUILDERS, (CALL_ONE + CALL_TWO, "".join(calls[registered_last])))
+    order = re.findall(r"def _build_(\w+)", load("foo")(before))
+    assert order.index("foo") == order.index(registered_last) + 1
+
+
 def test_a_call_stands_below_a_builder_that_was_moved_down(tmp_path: Path) -> None:
     call = CALL_ONE.replace("ONE", "FOO").replace("one", "foo")
     after = load("foo")(BUILDERS)

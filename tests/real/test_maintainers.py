@@ -47,7 +47,6 @@ COMMITS = {
 BUILT_INLINE = "the branch is the place; what it builds differs by model"
 PROCESSOR = "a HuggingFace base has a tokenizer, which this function gives to others"
 AMONG_ITS_LIKE = "stands among models of its kind; a kind is not to be read from a tree"
-BESIDE_A_CALL = "builders stand in the order of their calls, as far as they stand last"
 SHARED_PACKAGE = "a version of another model lives in that one's package"
 LISTED = "a model on the list gets neither temperature nor top-k from the worker"
 # Where we differ from them, and why; they agree everywhere else.
@@ -86,12 +85,11 @@ DIFFERENCES = {
     ("gr00t_n1d6", "loader"): {BODY: SHARED_PACKAGE, ELSEWHERE: AMONG_ITS_LIKE},
     ("gr00t_n1d6", "rollout"): {THEIRS: LISTED},
     ("gr00t_n1d7", "config"): {ELSEWHERE: AMONG_ITS_LIKE},
-    ("gr00t_n1d7", "loader"): {BODY: SHARED_PACKAGE, ELSEWHERE: BESIDE_A_CALL},
+    ("gr00t_n1d7", "loader"): {BODY: SHARED_PACKAGE},
     ("gr00t_n1d7", "rollout"): {THEIRS: LISTED},
     ("openpi_pytorch", "config"): {ELSEWHERE: AMONG_ITS_LIKE},
     ("openpi_pytorch", "loader"): {ELSEWHERE: AMONG_ITS_LIKE},
     ("openpi_pytorch", "rollout"): {THEIRS: LISTED},
-    ("evo1", "loader"): {ELSEWHERE: BESIDE_A_CALL},
     ("evo1", "rollout"): {THEIRS: LISTED},
     ("molmoact2", "config"): {
         ELSEWHERE: AMONG_ITS_LIKE,
