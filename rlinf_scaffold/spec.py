@@ -36,7 +36,9 @@ _TEXT_ARGUMENTS = frozenset(
         *("inputs_embeds", "logits_to_keep", "num_logits_to_keep", "labels"),
         *("use_cache", "output_attentions", "output_hidden_states", "return_dict"),
         *("cache_position", "rope_deltas", "vision_feature_layer"),
-        *("vision_feature_select_strategy",),
+        *("vision_feature_select_strategy", "image_hidden_states"),
+        *("mm_encoder_outputs", "pixel_values_videos", "video_grid_thw"),
+        *("second_per_grid_ts",),
     }
 )
 _VISION_FACTS = (
