@@ -20,6 +20,7 @@ from rlinf_scaffold.contracts import all_contracts
 from rlinf_scaffold.errors import ScaffoldError
 from rlinf_scaffold.heads import all_heads
 from rlinf_scaffold.layouts import all_layouts
+from rlinf_scaffold.recipes import all_styles
 from rlinf_scaffold.planner import resolve
 from rlinf_scaffold.surfaces import all_surfaces
 from rlinf_scaffold.surfaces.recipe import choose_recipe
@@ -108,14 +109,14 @@ def _support() -> str:
     kinds = (
         ("registration", all_layouts()),
         ("runtime contract", all_contracts()),
+        ("recipes", all_styles()),
         ("action head", all_heads()),
     )
     return _table(
-        ("axis", "name", "what it is"),
+        ("axis", "what it may be"),
         (
-            (kind, f"`{value.name}`", value.title)
-            for kind, values in kinds
-            for value in values
+            (axis, "<br>".join(f"`{value.name}`: {value.title}" for value in values))
+            for axis, values in kinds
         ),
     )
 
