@@ -42,6 +42,7 @@ class Dispatch:
         imports: whether branches bind by importing.
         takes_path: whether it is given the checkpoint's folder before the settings.
         given: what it binds above the chain.
+        closed: whether its chain ends in an ``else`` that turns unknown models away.
     """
 
     function: str
@@ -52,6 +53,7 @@ class Dispatch:
     imports: bool = False
     takes_path: bool = False
     given: tuple[str, ...] = ()
+    closed: bool = False
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -158,6 +160,12 @@ def _checks(body: list[ast.stmt], dispatch: Dispatch) -> Iterator[Check]:
         chain.obstacle is None,
         f"spell out at {LOADER}:{at.lineno} the models that the condition is for",
     )
+    if dispatch.closed:
+        last = _links(chain.node)[-1]
+        what = f"{name}() with an else that turns unknown models away below that chain"
+        place = f"{LOADER}:{last.end_lineno}"
+        remedy = f"write `else: return None` below the chain that ends at {place}"
+        yield Check(what, LOADER, last, bool(last.orelse), remedy)
     for given in dispatch.given:
         what = f"{name}() that binds {given} above that chain"
         yield Check(what, LOADER, function, given in chain.names)

@@ -25,12 +25,7 @@ ELSE = "    else:\n        return None\n"
 # What may be written otherwise in the last chain of a loader: (old, new), with {kind}
 # for the model type, {one} to {three} for models, and {value} for what is bound.
 LOADERS: dict[str, tuple[str, str]] = {
-    "no else": (ELSE, ""),
     "an else that raises": (ELSE, '    else:\n        raise ValueError("unknown")\n'),
-    "an else with an if": (
-        ELSE,
-        "    else:\n        if cfg.lax:\n            return None\n",
-    ),
     "among several": ("{kind} == {two}:", "{kind} in ({two}, {one}):"),
     "among several of a list": ("{kind} == {two}:", "{kind} in [{two}]:"),
     "reversed": ("{kind} == {two}:", "{two} == {kind}:"),
@@ -77,6 +72,14 @@ LOADERS: dict[str, tuple[str, str]] = {
         "    kind = {kind}\n    if kind == {one}:",
     ),
     "the settings under another name": ("cfg", "settings"),
+}
+# As above, for chains that turn no unknown model away: RLinf's guide has such a one.
+OPEN: dict[str, tuple[str, str]] = {
+    "no else": (ELSE, ""),
+    "an else with an if": (
+        ELSE,
+        "    else:\n        if cfg.lax:\n            return None\n",
+    ),
 }
 # As above, for what no branch can be added to.
 REFUSED: dict[str, tuple[str, str, str]] = {
@@ -162,10 +165,32 @@ def test_loads(generation: Generation, old: str, new: str, tmp_path: Path) -> No
     assert detect_layout(generation.tree(loader=before)) is generation.layout
     after = check_laws(generation.load("foo"), before)
     registered = generation.register("foo")(generation.config)
-    if new.startswith("    else:\n        if cfg.lax"):
-        return  # what is unknown there is an error, and the point is where ours goes
     check_ruff(tmp_path, before, after)
     generation.check_works(tmp_path, "foo", registered, after)
+
+
+@pytest.mark.parametrize(("old", "new"), OPEN.values(), ids=OPEN)
+def test_loads_as_in_the_guide_without_else(old: str, new: str) -> None:
+    generation = GENERATIONS["documented"]
+    before = rewritten(generation, old, new)
+    assert detect_layout(generation.tree(loader=before)) is generation.layout
+    check_laws(generation.load("foo"), before)
+
+
+@pytest.mark.parametrize("name", sorted({*GENERATIONS} - {"documented"}))
+@pytest.mark.parametrize(("old", "new"), OPEN.values(), ids=OPEN)
+def test_refuses_a_chain_without_else(name: str, old: str, new: str) -> None:
+    generation = GENERATIONS[name]
+    loader = rewritten(generation, old, new)
+    with pytest.raises(UnknownLayoutError) as caught:
+        detect_layout(generation.tree(loader=loader))
+    nearest, first, *_, last = caught.value.findings
+    assert nearest.startswith(f"nearest to {name} (")
+    assert first.startswith(
+        "missing get_model() with an else that turns unknown models away below that "
+        f"chain ({LOADER}:"
+    )
+    assert "write `else: return None` below the chain that ends at" in last
 
 
 @generations

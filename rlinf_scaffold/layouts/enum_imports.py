@@ -21,6 +21,7 @@ _SHAPE = Shape(
             imports=True,
             binds=("get_model",),
             template="model/import_branch.j2",
+            closed=True,
         ),
     ),
 )

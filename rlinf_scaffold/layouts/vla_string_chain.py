@@ -29,6 +29,7 @@ _SHAPE = Shape(
             given=("torch_dtype",),
             binds=("model",),
             template="model/get_model_branch.j2",
+            closed=True,
         ),
     ),
 )
