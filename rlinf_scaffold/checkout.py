@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -56,12 +57,11 @@ class Checkout:
         self, folder: PurePosixPath, *, directories: bool
     ) -> tuple[PurePosixPath, ...]:
         try:
-            entries = sorted((self.root / folder).iterdir())
+            with os.scandir(self.root / folder) as entries:
+                names = [it.name for it in entries if it.is_dir() is directories]
         except (FileNotFoundError, NotADirectoryError):
             return ()
-        return tuple(
-            folder / entry.name for entry in entries if entry.is_dir() is directories
-        )
+        return tuple(folder / name for name in sorted(names))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from rlinf_scaffold.sites.scan import scan
 from rlinf_scaffold.sites.vocabulary import read_vocabulary
 from rlinf_scaffold.spec import Base
 from rlinf_scaffold.surfaces import Job
-from rlinf_scaffold.syntax import find_assignment, parse
+from rlinf_scaffold.syntax import find_assignment, parse, walk
 from rlinf_scaffold.traps import Ground, find_snags
 
 # What a run of the model goes through; the rest is told by `inspect`.
@@ -75,12 +75,12 @@ def _traps(tree: Tree, job: Job) -> Iterator[str]:
 def _lora_gaps(tree: Tree, base: Base) -> Iterator[str]:
     """Yield what the checkout's own LoRA targets miss; PEFT is silent where one hits."""
     loader = parse(tree.read(LOADER) or "", LOADER)
-    for node in ast.walk(loader):
+    for node in walk(loader):
         if not (isinstance(node, ast.keyword) and node.arg == "target_modules"):
             continue
         listed = _strings(node.value) or {
             text
-            for name in ast.walk(node.value)
+            for name in walk(node.value)
             if isinstance(name, ast.Name)
             and (bound := find_assignment(loader.body, name.id)) is not None
             for text in _strings(bound.value)
@@ -96,5 +96,5 @@ def _lora_gaps(tree: Tree, base: Base) -> Iterator[str]:
 
 
 def _strings(node: ast.expr) -> set[str]:
-    constants = (n.value for n in ast.walk(node) if isinstance(n, ast.Constant))
+    constants = (n.value for n in walk(node) if isinstance(n, ast.Constant))
     return {value for value in constants if isinstance(value, str)}

@@ -16,7 +16,7 @@ from rlinf_scaffold.sites.features import keys_replaced, keys_set
 from rlinf_scaffold.sites.meanings import Meaning
 from rlinf_scaffold.sites.verdicts import embodied_types, meaning_of
 from rlinf_scaffold.sites.vocabulary import Vocabulary
-from rlinf_scaffold.syntax import find_function, parameter_names, parse, strings
+from rlinf_scaffold.syntax import find_function, parameter_names, parse, strings, walk
 from rlinf_scaffold.wiring import LOADER
 
 _EXAMPLES = PurePosixPath("examples")
@@ -135,9 +135,7 @@ def _loaded(tree: Tree, known: Known) -> Iterator[tuple[str, str, Line]]:
     """Yield what loads each model, and the module that it is imported from."""
     loader = parse(tree.read(LOADER) or "", LOADER) if known else ast.Module([], [])
     functions = {
-        node.name: node
-        for node in ast.walk(loader)
-        if isinstance(node, ast.FunctionDef)
+        node.name: node for node in walk(loader) if isinstance(node, ast.FunctionDef)
     }
     for site, _ in known:
         for arm in site.arms if site.path == LOADER else ():
@@ -154,10 +152,10 @@ def _imported(
     tree: Tree, arm: Arm, functions: Mapping[str, ast.FunctionDef]
 ) -> Iterator[PurePosixPath]:
     """Yield the modules of RLinf's models that an arm, or its builder, imports."""
-    names = [node for it in arm.body for node in ast.walk(it)]
+    names = [node for it in arm.body for node in walk(it)]
     built = [functions[it.id] for it in names if _is_in(it, functions)]
     for part in (*arm.body, *built):
-        for node in ast.walk(part):
+        for node in walk(part):
             if isinstance(node, ast.ImportFrom) and (path := _module(tree, node)):
                 yield path
 
@@ -281,7 +279,7 @@ def _predicting(tree: Tree, code: PurePosixPath) -> Iterator[PurePosixPath]:
 def _acts_on_mode(predict: ast.FunctionDef) -> bool:
     """Whether a mode is among the parameters, or read from the keywords."""
     named = {*parameter_names(predict)}
-    read = {word for word, _ in strings(ast.walk(predict))}
+    read = {word for word, _ in strings(walk(predict))}
     return "mode" in named | read and "do_sample" not in named
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rlinf_scaffold.spec import ModelSpec
-from rlinf_scaffold.syntax import find_literal, strings
+from rlinf_scaffold.syntax import find_literal, last_name, spelled, strings, walk
 
 MODELS = "SupportedModel"
 # What a lower-case name comes out of unchanged, or as the member that stands for it.
@@ -68,7 +68,7 @@ class Subject:
 
     def wordings(self, test: ast.expr) -> Iterator[Wording]:
         """Yield the ways in which a test compares the type."""
-        for node in ast.walk(test):
+        for node in walk(test):
             values = self._compared(node)
             if isinstance(node, ast.Compare) and values and all(map(_model, values)):
                 is_left = self.is_read(node.left)
@@ -83,7 +83,7 @@ class Subject:
         """
         if self.names(test) or self._is_of_none(test):
             return False
-        nodes = list(ast.walk(test))
+        nodes = list(walk(test))
         key = self.key.rpartition(".")[2]
         return (
             not any(isinstance(node, ast.Name) for node in nodes)
@@ -183,7 +183,7 @@ def _origin_of_call(call: ast.Call, origins: Mapping[str, str]) -> str:
 
 
 def _calls(call: ast.Call) -> str:
-    return ast.unparse(call.func).rpartition(".")[2]
+    return last_name(call.func)
 
 
 def _is_none(value: ast.expr) -> bool:
@@ -202,7 +202,7 @@ def _model(value: ast.expr) -> str:
     """Return the model that a value stands for, empty where it is none."""
     if isinstance(value, ast.Attribute):
         member = value.value if value.attr == "value" else value
-        owner, _, name = ast.unparse(member).rpartition(".")
+        owner, _, name = spelled(member).rpartition(".")
         return f"{MODELS}.{name}" if owner.rpartition(".")[2] == MODELS else ""
     return _text(value)
 
@@ -212,8 +212,8 @@ def _pattern(value: ast.expr) -> str:
         return '"{name}"'
     if value.attr == "value":
         return f"{_pattern(value.value)}.value"
-    return f"{ast.unparse(value.value)}.{{member}}"
+    return f"{spelled(value.value)}.{{member}}"
 
 
 def _unparse(node: ast.expr) -> str:
-    return ast.unparse(node).replace("'", '"')
+    return spelled(node).replace("'", '"')

@@ -23,8 +23,11 @@ from rlinf_scaffold.syntax import (
     find_class,
     find_literal,
     is_same_code,
+    last_name,
     parse,
+    spelled,
     strings,
+    walk,
 )
 from rlinf_scaffold.wiring import CONFIG
 
@@ -61,7 +64,7 @@ def _check_list(body: list[ast.stmt]) -> Check:
 
 def _listed(body: list[ast.stmt]) -> Mapping[str, int]:
     listed = find_assignment(body, ARCHITECTURES)
-    return dict(strings(ast.walk(listed.value))) if listed else {}
+    return dict(strings(walk(listed.value))) if listed else {}
 
 
 def _append(source: str, spec: ModelSpec) -> str:
@@ -87,7 +90,7 @@ class _Member:
     @property
     def member(self) -> str:
         """Its name in the Enum."""
-        return ast.unparse(self.node.targets[0])
+        return spelled(self.node.targets[0])
 
     @property
     def name(self) -> str | None:
@@ -104,7 +107,7 @@ class _Member:
     def named(self, spec: ModelSpec) -> str:
         """Return a model's member in the form of this one."""
         parts = [
-            keyword + (ast.unparse(value) if _is_category(value) else repr(spec.name))
+            keyword + (spelled(value) if _is_category(value) else repr(spec.name))
             for keyword, value in self.parts
         ]
         quoted = [part.replace("'", '"') for part in parts]
@@ -118,7 +121,7 @@ class _Member:
 def _is_category(value: ast.expr) -> bool:
     if isinstance(value, ast.Constant):
         return value.value == _CATEGORY
-    return ast.unparse(value).rpartition(".")[2].lower() == _CATEGORY
+    return last_name(value).lower() == _CATEGORY
 
 
 def _find_enum(body: list[ast.stmt]) -> ast.ClassDef | None:
@@ -127,7 +130,7 @@ def _find_enum(body: list[ast.stmt]) -> ast.ClassDef | None:
 
 
 def _is_enum(body: list[ast.stmt], node: ast.ClassDef) -> bool:
-    for base in map(ast.unparse, node.bases):
+    for base in map(spelled, node.bases):
         if base.endswith("Enum"):
             return True
         above = [line for line in body if line.lineno < node.lineno]
@@ -148,7 +151,7 @@ def _members(body: list[ast.stmt]) -> Iterator[_Member]:
         elif isinstance(value, ast.Call):
             named = ((f"{k.arg}=" if k.arg else "**", k.value) for k in value.keywords)
             parts = (*(("", part) for part in value.args), *named)
-            yield _Member(node, ast.unparse(value.func), parts)
+            yield _Member(node, spelled(value.func), parts)
         else:
             yield _Member(node, "", (("", value),))
 
@@ -205,7 +208,7 @@ def _add_member(source: str, spec: ModelSpec) -> str:
 def _check_member(spec: ModelSpec, found: _Member, texts: list[str]) -> None:
     where = f"{CONFIG}:{found.node.lineno}"
     if found.member == spec.member and found.name != spec.name:
-        value = ast.unparse(found.node.value)
+        value = spelled(found.node.value)
         taken = f"{MODELS}.{spec.member} is {value} at {where}"
         raise NameTakenError(spec.name, [taken])
     if not is_same_code(found.node, *texts):

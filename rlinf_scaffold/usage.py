@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from rlinf_scaffold.checkout import Tree
 from rlinf_scaffold.errors import SourceSyntaxError
-from rlinf_scaffold.syntax import parse
+from rlinf_scaffold.syntax import parse, walk
 
 _METHODS = frozenset({"get", "items", "keys", "pop", "update", "values"})
 
@@ -36,7 +36,7 @@ def reads(
         except SourceSyntaxError:
             continue  # what does not parse reads nothing
         aliases = {owner, *((name,) for name in _aliases(module, owner))}
-        for node in ast.walk(module):
+        for node in walk(module):
             key = _key(node, aliases)
             if key is not None and key not in _METHODS:
                 found.setdefault(key, f"{path}:{getattr(node, 'lineno', 1)}")
@@ -61,7 +61,7 @@ def _sources(tree: Tree, place: PurePosixPath) -> Iterator[PurePosixPath]:
 
 def _aliases(module: ast.Module, owner: tuple[str, ...]) -> Iterator[str]:
     """Yield the variables that hold the part; attributes go by their last name."""
-    for node in ast.walk(module):
+    for node in walk(module):
         if isinstance(node, ast.Assign) and _is_part(node.value, {owner}):
             for target in node.targets:
                 yield from _dotted(target)[-1:]

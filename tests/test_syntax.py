@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import ast
 import re
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import given
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rlinf_scaffold.errors import SourceSyntaxError
 from rlinf_scaffold.syntax import (
     bound_names,
+    children,
     find_assignment,
     find_class,
     find_function,
@@ -18,15 +19,19 @@ from rlinf_scaffold.syntax import (
     from_parsable,
     headline,
     is_same_code,
+    last_name,
     parameter_names,
     parse,
     required_parameters,
+    spelled,
     strings,
     takes,
     to_parsable,
+    walk,
 )
 
 PATH = PurePosixPath("rlinf/config.py")
+THIS_FILE = Path(__file__).read_text(encoding="utf-8")
 ASSIGNMENTS = {
     "none": ("x = 1", "a", None),
     "of a longer name": ("a_b = 1", "a", None),
@@ -214,3 +219,42 @@ def test_names_parameters_without_a_default(
 def test_yields_strings_with_their_lines() -> None:
     value = ast.parse('x = [\n"a",\n1,\nb"c",\n"d"]')
     assert [*strings(ast.walk(value))] == [("a", 2), ("d", 5)]
+
+
+def _is_context(node: ast.AST) -> bool:
+    return isinstance(node, ast.expr_context)
+
+
+@pytest.mark.parametrize("source", ["", "a", THIS_FILE], ids=["nothing", "one", "all"])
+def test_walks_as_python_does_but_for_contexts(source: str) -> None:
+    tree = ast.parse(source)
+    assert list(walk(tree)) == [it for it in ast.walk(tree) if not _is_context(it)]
+    for node in ast.walk(tree):
+        below = [it for it in ast.iter_child_nodes(node) if not _is_context(it)]
+        assert children(node) == below
+
+
+@pytest.mark.parametrize(
+    ("code", "last"),
+    {
+        "a": "a",
+        "a.b": "b",
+        "a.b.c": "c",
+        "a().b": "b",
+        "a().b.c": "c",
+        "a[0].b": "b",
+        "(1).real": "real",
+        "(a + b).c": "c",
+        "(yield).a": "a",
+        "a()": "a()",
+        "a.b()": "b()",
+        "a.b[c.d]": "d]",
+        "1": "1",
+        "'a.b'": "b'",
+        "a + b.c": "c",
+    }.items(),
+)
+def test_spells_as_python_does(code: str, last: str) -> None:
+    node = ast.parse(code, mode="eval").body
+    assert spelled(node) == ast.unparse(node)
+    assert last_name(node) == last == ast.unparse(node).rpartition(".")[2]

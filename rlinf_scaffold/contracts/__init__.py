@@ -11,7 +11,15 @@ from pathlib import PurePosixPath
 from rlinf_scaffold.checkout import Tree
 from rlinf_scaffold.discovery import discover
 from rlinf_scaffold.matching import Check, match
-from rlinf_scaffold.syntax import find_class, find_function, parameter_names, parse
+from rlinf_scaffold.syntax import (
+    find_class,
+    find_function,
+    last_name,
+    parameter_names,
+    parse,
+    spelled,
+    walk,
+)
 
 ACTORS = PurePosixPath("rlinf/workers/actor")
 ENVS = PurePosixPath("rlinf/envs")
@@ -99,7 +107,7 @@ def read_terms(tree: Tree) -> Terms:
     policy = find_class(body_of(tree, POLICY), "BasePolicy")
     home = _find_functions(tree)
     scaled = find_function(body_of(tree, MODEL_FUNCTIONS), "custom_forward")
-    bases = [ast.unparse(base) for base in policy.bases] if policy else []
+    bases = [spelled(base) for base in policy.bases] if policy else []
     kind = "module" if any(base.endswith("Module") for base in bases) else "abstract"
     return Terms(
         policy=kind if policy else "",
@@ -109,7 +117,7 @@ def read_terms(tree: Tree) -> Terms:
         actor_scales=scaled is not None
         and {"temperature", "top_k"} <= set(parameter_names(scaled)),
         worker_sets_up=any(
-            ast.unparse(call.func).endswith(".setup_config_and_processor")
+            spelled(call.func).endswith(".setup_config_and_processor")
             for _, call in _calls(tree, ROLLOUTS, "setup_config_and_processor")
         ),
     )
@@ -182,7 +190,7 @@ def _calls(
     for path in tree.files(folder):
         source = tree.read(path) or ""
         if path.suffix == ".py" and all(word in source for word in words):
-            for node in ast.walk(parse(source, path)):
+            for node in walk(parse(source, path)):
                 if isinstance(node, ast.Call):
                     yield path, node
 
@@ -204,14 +212,14 @@ def _takes_classes_last(body: list[ast.stmt]) -> bool:
     """Whether the entropy is summed over the last dimension, not over the second."""
     entropy = find_function(body, _ENTROPY[0])
     calls_in_it = (
-        node for node in ast.walk(entropy or ast.Pass()) if isinstance(node, ast.Call)
+        node for node in walk(entropy or ast.Pass()) if isinstance(node, ast.Call)
     )
     return not any(_is_over_second(call) for call in calls_in_it)
 
 
 def _is_over_second(call: ast.Call) -> bool:
     """Whether a call is a softmax over dimension 1."""
-    if not ast.unparse(call.func).endswith("softmax"):
+    if not last_name(call.func).endswith("softmax"):
         return False
     named = [keyword.value for keyword in call.keywords if keyword.arg == "dim"]
     dimensions = (*call.args, *named)

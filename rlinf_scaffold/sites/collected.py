@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rlinf_scaffold.sites.names import Scope, Source
+from rlinf_scaffold.syntax import last_name, spelled, walk
 
 Named = tuple[str, ...]
 _BUILDERS = frozenset({"set", "frozenset", "list", "tuple", "dict", "sorted"})
@@ -64,12 +65,12 @@ def _of_attribute(node: ast.Attribute, scope: Scope) -> Iterator[tuple[str, bool
     if node.attr in ("value", "name"):
         yield from _elements(node.value, scope)
         return
-    owner = ast.unparse(node.value).rpartition(".")[2]
+    owner = last_name(node.value)
     member = scope.source.vocabulary.members.get(node.attr)
     if member is not None and owner[:1].isupper():
         yield member, True
     else:
-        yield from _of_name(ast.unparse(node), scope)
+        yield from _of_name(spelled(node), scope)
 
 
 def _of_call(node: ast.Call, scope: Scope) -> Iterator[tuple[str, bool]]:
@@ -90,7 +91,7 @@ def _of_name(name: str, scope: Scope) -> Iterator[tuple[str, bool]]:
 
 def entries(table: ast.expr, scope: Scope) -> Mapping[str, tuple[int, ast.expr]]:
     """Return what a dictionary holds for each model type, and the line of its entry."""
-    name = ast.unparse(table)
+    name = spelled(table)
     found = (table, scope) if isinstance(table, ast.Dict) else scope.find(name)
     if found is None:
         return {}
@@ -112,7 +113,7 @@ def _pairs(value: ast.expr, scope: Scope) -> Iterator[tuple[ast.expr, ast.expr]]
         source = value.generators[0].iter
         if isinstance(source, ast.Call) and isinstance(source.func, ast.Attribute):
             source = source.func.value
-        found = scope.find(ast.unparse(source))
+        found = scope.find(spelled(source))
         if found is not None:
             yield from _pairs(*found)
 
@@ -123,12 +124,12 @@ def filled(name: str, scope: Scope) -> Iterator[tuple[ast.expr, ast.expr]]:
     if not (name in source.bound and isinstance(source.bound[name], ast.Dict)):
         return
     fillers = set(_fillers(name, source))
-    for node in ast.walk(source.module):
+    for node in walk(source.module):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
             target = node.targets[0]
-            if ast.unparse(target.value) == name:
+            if spelled(target.value) == name:
                 yield target.slice, node.value
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) in fillers:
+        elif isinstance(node, ast.Call) and spelled(node.func) in fillers:
             given = [*node.args, *(keyword.value for keyword in node.keywords)]
             if given:
                 yield given[0], given[1] if len(given) > 1 else node
@@ -145,6 +146,6 @@ def _fills(function: ast.FunctionDef, name: str) -> bool:
     return bool(function.args.args) and any(
         isinstance(node, ast.Subscript)
         and isinstance(node.ctx, ast.Store)
-        and ast.unparse(node.value) == name
-        for node in ast.walk(function)
+        and spelled(node.value) == name
+        for node in walk(function)
     )

@@ -11,6 +11,7 @@ from rlinf_scaffold.sites import EVERY, Types
 from rlinf_scaffold.sites.collected import Named, named_in
 from rlinf_scaffold.sites.names import Scope
 from rlinf_scaffold.sites.vocabulary import EMBODIED
+from rlinf_scaffold.syntax import spelled
 
 SUBJECTS = frozenset({"model_type", "model_name", "model_arch"})
 _LOOKUPS = frozenset({"get_supported_model", "SupportedModel", "str", "getattr"})
@@ -50,9 +51,9 @@ def condition(test: ast.expr, scope: Scope) -> Condition | None:
     if isinstance(test, ast.Call):
         return _called(test, scope)
     if isinstance(test, (ast.Name, ast.Attribute)):
-        found = scope.find(ast.unparse(test))
+        found = scope.find(spelled(test))
         held = condition(*found) if found else None
-        return _through(held, ast.unparse(test)) if held else None
+        return _through(held, spelled(test)) if held else None
     return None
 
 
@@ -74,7 +75,7 @@ def is_subject(node: ast.expr, scope: Scope) -> bool:
             return True
     else:
         return False
-    found = scope.find(ast.unparse(node))
+    found = scope.find(spelled(node))
     return found is not None and is_subject(*found)
 
 
@@ -83,11 +84,11 @@ def _is_subject_call(node: ast.Call, scope: Scope) -> bool:
     if isinstance(node.func, ast.Attribute):
         if any(_is_key(argument) for argument in given):
             return node.func.attr in _PLAIN
-        named = ast.unparse(node.func.value) == "SupportedModel"
+        named = spelled(node.func.value) == "SupportedModel"
         if named and node.func.attr == "get":
             return True
         return node.func.attr in _PLAIN and is_subject(node.func.value, scope)
-    name = ast.unparse(node.func)
+    name = spelled(node.func)
     if name in ("SupportedModel", "get_supported_model"):
         return True
     return name in _LOOKUPS and any(

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from rlinf_scaffold.sites import Arm
+from rlinf_scaffold.syntax import last_name, spelled, walk
 
 _DEFAULT = "default"
 _KIND = "forward_type"
@@ -15,7 +16,7 @@ _SUFFIX = "_forward"
 def nodes(arm: Arm) -> Iterator[ast.AST]:
     """Yield all of an arm's code."""
     for part in arm.body:
-        yield from ast.walk(part)
+        yield from walk(part)
 
 
 def keys_set(arm: Arm) -> frozenset[str]:
@@ -56,9 +57,7 @@ def keys_replaced(arm: Arm) -> frozenset[str]:
 def calls(arm: Arm) -> frozenset[str]:
     """Return the last names of all functions that are called."""
     return frozenset(
-        ast.unparse(node.func).rpartition(".")[2]
-        for node in nodes(arm)
-        if isinstance(node, ast.Call)
+        last_name(node.func) for node in nodes(arm) if isinstance(node, ast.Call)
     )
 
 
@@ -67,7 +66,7 @@ def sets_last_number(arm: Arm) -> bool:
     return any(
         isinstance(node, ast.Subscript)
         and isinstance(node.ctx, ast.Store)
-        and ast.unparse(node.slice) in ("(..., -1)", "..., -1")
+        and spelled(node.slice) in ("(..., -1)", "..., -1")
         for node in nodes(arm)
     )
 
@@ -77,7 +76,7 @@ def rescales_last_number(arm: Arm) -> bool:
     return sets_last_number(arm) and any(
         isinstance(node, ast.BinOp)
         and isinstance(node.op, ast.Mult)
-        and any(ast.unparse(side) in ("2", "2.0") for side in (node.left, node.right))
+        and any(spelled(side) in ("2", "2.0") for side in (node.left, node.right))
         for node in nodes(arm)
     )
 
@@ -89,7 +88,7 @@ def refuses(arm: Arm) -> bool:
 
 def other_passes(node: ast.AST) -> Iterator[tuple[str, int]]:
     """Yield the kinds of forward passes that code asks for, but the default, and where."""
-    for call in ast.walk(node):
+    for call in walk(node):
         if isinstance(call, ast.Call):
             kind = _pass(call)
             if kind and kind != _DEFAULT:
@@ -99,10 +98,10 @@ def other_passes(node: ast.AST) -> Iterator[tuple[str, int]]:
 def _pass(call: ast.Call) -> str:
     """Return which forward pass ``ForwardType.SAC`` or ``"sac_forward"`` asks for."""
     given = [keyword.value for keyword in call.keywords if keyword.arg == _KIND]
-    if ast.unparse(call.func).endswith("model"):
+    if last_name(call.func).endswith("model"):
         given += call.args[:1]
     for node in given:
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "ForwardType":
+        if isinstance(node, ast.Attribute) and spelled(node.value) == "ForwardType":
             return node.attr.lower()
         if isinstance(node, ast.Constant) and str(node.value).endswith(_SUFFIX):
             return str(node.value).removesuffix(_SUFFIX)

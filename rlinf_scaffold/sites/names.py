@@ -12,9 +12,10 @@ from pathlib import PurePosixPath
 from rlinf_scaffold.checkout import Tree
 from rlinf_scaffold.errors import SourceSyntaxError
 from rlinf_scaffold.sites.vocabulary import Vocabulary
-from rlinf_scaffold.syntax import DEFINITIONS, find_function, parse
+from rlinf_scaffold.syntax import DEFINITIONS, find_function, last_name, parse, spelled
 
 _DEPTH = 8
+_SIMPLE = (ast.Assign, ast.Expr, ast.Return, ast.AugAssign, ast.Import, ast.ImportFrom)
 _PREDICATE = re.compile(r"_*(?:is|are|has|can|needs?|uses?|should|supports?)_")
 
 
@@ -97,7 +98,7 @@ class Scope:
         """Return what a function of the checkout that asks something ends in."""
         found: ast.FunctionDef | None = None
         source = self.source
-        name = ast.unparse(function).rpartition(".")[2]
+        name = last_name(function)
         if not _PREDICATE.match(name) or self.depth >= _DEPTH:
             return None
         if isinstance(function, ast.Attribute) and self.methods is not None:
@@ -135,7 +136,7 @@ def bindings(body: list[ast.stmt]) -> Mapping[str, ast.expr]:
             continue
         for target in targets:
             if node.value is not None and isinstance(target, (ast.Name, ast.Attribute)):
-                bound[ast.unparse(target)] = node.value
+                bound[spelled(target)] = node.value
     return bound
 
 
@@ -145,6 +146,8 @@ def statements(
     """Yield every statement of a body and of its blocks, those of definitions if asked."""
     for node in body:
         yield node
+        if isinstance(node, _SIMPLE):
+            continue
         if definitions or not isinstance(node, DEFINITIONS):
             for block in blocks(node):
                 yield from statements(block, definitions=definitions)

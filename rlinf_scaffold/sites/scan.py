@@ -16,7 +16,8 @@ from rlinf_scaffold.sites.conditions import Condition, condition, is_subject
 from rlinf_scaffold.sites.names import Scope, Source, statements
 from rlinf_scaffold.sites.vocabulary import Vocabulary
 from rlinf_scaffold.sites.wording import ends, text, words
-from rlinf_scaffold.syntax import parse
+from rlinf_scaffold.subjects import MODELS
+from rlinf_scaffold.syntax import children, parse, spelled, walk
 
 FOLDERS = tuple(map(PurePosixPath, ("evaluations", "examples", "rlinf", "toolkits")))
 _DEEPEST = 16
@@ -39,15 +40,16 @@ def scan(
     folders: Sequence[PurePosixPath] = FOLDERS,
 ) -> Scan:
     """Return every site of a checkout's Python, sorted by file and line."""
-    names = sorted(vocabulary.types)
-    spelled = f"{_QUOTED}(?:{'|'.join(map(re.escape, names))}){_QUOTED}"
-    worth = re.compile(f"SupportedModel|{spelled}" if names else "(?!)")
+    if not vocabulary.types:
+        return Scan((), ())
+    names = "|".join(map(re.escape, sorted(vocabulary.types)))
+    spells = re.compile(f"{_QUOTED}(?:{names}){_QUOTED}")
     sites: list[Site] = []
     unread: list[SourceSyntaxError] = []
     for folder in folders:
         for path in python_files(tree, folder):
             source = tree.read(path) or ""
-            if not worth.search(source):
+            if not (MODELS in source or spells.search(source)):
                 continue
             try:
                 module = parse(source, path)
@@ -99,8 +101,8 @@ class _Reader:
         return isinstance(node[0], (ast.Assign, ast.AnnAssign)) and any(
             isinstance(it, (ast.Name, ast.Attribute))
             and isinstance(it.ctx, ast.Store)
-            and ast.unparse(it) in self.through
-            for it in ast.walk(node[0])
+            and spelled(it) in self.through
+            for it in walk(node[0])
         )
 
     def _block(self, body: Sequence[ast.stmt]) -> Iterator[Site]:
@@ -163,19 +165,21 @@ class _Reader:
             default = Arm(node.lineno, (), EVERY, True, failing)
             yield self._made(node.lineno, [arm], default)
             return
-        for _, value in ast.iter_fields(node):
-            for child in value if isinstance(value, list) else [value]:
-                if isinstance(child, ast.expr):
-                    yield from self._expressions(child, node)
-                elif isinstance(child, ast.withitem):
-                    yield from self._expressions(child.context_expr, node)
-                elif isinstance(child, ast.ExceptHandler):
-                    yield from self._block(child.body)
+        for child in children(node):
+            if isinstance(child, ast.expr):
+                yield from self._expressions(child, node)
+            elif isinstance(child, ast.withitem):
+                yield from self._expressions(child.context_expr, node)
+            elif isinstance(child, ast.ExceptHandler):
+                yield from self._block(child.body)
         for name in ("body", "orelse", "finalbody"):
-            yield from self._block(getattr(node, name, []))
+            if block := getattr(node, name, []):
+                yield from self._block(block)
 
     def _expressions(self, node: ast.expr, statement: ast.stmt) -> Iterator[Site]:
         """Yield the sites within an expression of a statement."""
+        while isinstance(node, ast.Attribute):
+            node = node.value
         if isinstance(node, _LEAVES):
             return
         if isinstance(node, ast.IfExp) and (held := self._condition(node.test)):
@@ -192,7 +196,7 @@ class _Reader:
             yield self._made(node.lineno, [arm], default)
             return
         yield from self._lookup(node)
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             if isinstance(child, ast.expr):
                 yield from self._expressions(child, statement)
             elif isinstance(child, ast.keyword):
@@ -213,7 +217,7 @@ class _Reader:
             table, key = node.value, node.slice
         else:
             return
-        if not is_subject(key, self.scope) or ast.unparse(table) in self.through:
+        if not is_subject(key, self.scope) or spelled(table) in self.through:
             return
         arms = [
             Arm(line, (found,), Types(frozenset({found})), True, text(held), (held,))
@@ -255,7 +259,7 @@ def _filled(body: Sequence[ast.stmt]) -> Iterator[str]:
         if isinstance(node, ast.Assign):
             for target in node.targets:
                 if isinstance(target, ast.Subscript):
-                    yield ast.unparse(target.value)
+                    yield spelled(target.value)
 
 
 def _links(chain: ast.If) -> list[ast.If]:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from rlinf_scaffold.checkout import Tree
 from rlinf_scaffold.errors import SourceSyntaxError
 from rlinf_scaffold.sites import Line
-from rlinf_scaffold.syntax import find_literal, parse
+from rlinf_scaffold.syntax import find_literal, last_name, parse, spelled, walk
 from rlinf_scaffold.wiring import CONFIG, LOADER
 
 EMBODIED = "embodied"
@@ -50,7 +50,7 @@ def read_vocabulary(tree: Tree) -> Vocabulary:
     for value, line in _categories(config):
         embodied.setdefault(value, Line(CONFIG, line))
     for node in _embodied_sets(config):
-        for element in ast.walk(node):
+        for element in walk(node):
             if isinstance(element, ast.expr):
                 known = _value(element, members)
                 if known is not None and known in types:
@@ -74,7 +74,7 @@ def _members(config: ast.Module) -> Iterator[tuple[str, str, int]]:
             for line in node.body:
                 if isinstance(line, ast.Assign) and (value := _first(line.value)):
                     for target in line.targets:
-                        yield ast.unparse(target), value, line.lineno
+                        yield spelled(target), value, line.lineno
         elif isinstance(node, ast.Assign):
             for target in node.targets:
                 value = _first(node.value) if isinstance(target, ast.Attribute) else ""
@@ -83,7 +83,7 @@ def _members(config: ast.Module) -> Iterator[tuple[str, str, int]]:
 
 
 def _holds_models(node: ast.ClassDef) -> bool:
-    bases = [ast.unparse(base).rpartition(".")[2] for base in node.bases]
+    bases = [last_name(base) for base in node.bases]
     is_enum = any(base.endswith("Enum") for base in bases)
     return node.name == "SupportedModel" or (is_enum and "Model" in node.name)
 
@@ -110,7 +110,7 @@ def _categories(config: ast.Module) -> Iterator[tuple[str, int]]:
             continue
         for line in node.body:
             if isinstance(line, ast.Assign) and isinstance(line.value, ast.Tuple):
-                rest = [ast.unparse(element) for element in line.value.elts[1:]]
+                rest = [spelled(element) for element in line.value.elts[1:]]
                 if repr(EMBODIED) in rest and (value := _first(line.value)):
                     yield value, line.lineno
 
@@ -120,7 +120,7 @@ def _listed(config: ast.Module) -> Iterator[tuple[str, int]]:
         if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             literal = find_literal(node.value)
-            if literal and any("MODEL" in ast.unparse(it) for it in targets):
+            if literal and any("MODEL" in spelled(it) for it in targets):
                 for element in literal.elts:
                     if value := _first(element):
                         yield value, element.lineno
@@ -138,15 +138,15 @@ def _embodied_sets(config: ast.Module) -> Iterator[ast.AST]:
         else:
             continue
         value = node.value
-        if value and any(EMBODIED in ast.unparse(it).lower() for it in targets):
+        if value and any(EMBODIED in spelled(it).lower() for it in targets):
             yield value
 
 
 def _registered(
     loader: ast.Module, members: Mapping[str, str]
 ) -> Iterator[tuple[str, int]]:
-    for node in ast.walk(loader):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "register_model":
+    for node in walk(loader):
+        if isinstance(node, ast.Call) and spelled(node.func) == "register_model":
             given = [*node.args, *(k.value for k in node.keywords)]
             name = _value(given[0], members) if given else None
             if name is not None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from rlinf_scaffold.sites import Arm
 from rlinf_scaffold.sites.features import nodes
+from rlinf_scaffold.syntax import spelled
 from rlinf_scaffold.traps import Ground, Snag, Trap
 
 _PREFIX = "prepare_actions_for_"
@@ -34,7 +35,7 @@ def _widths_cut(arm: Arm) -> Iterator[int]:
         if (
             isinstance(node, ast.Compare)
             and isinstance(node.ops[0], ast.Eq)
-            and ast.unparse(node.left).endswith(".shape[-1]")
+            and spelled(node.left).endswith(".shape[-1]")
             and isinstance(node.comparators[0], ast.Constant)
             and isinstance(node.comparators[0].value, int)
         ):

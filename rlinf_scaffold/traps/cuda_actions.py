@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from rlinf_scaffold.sites import Line
-from rlinf_scaffold.syntax import parse
+from rlinf_scaffold.syntax import parse, walk
 from rlinf_scaffold.traps import Ground, Snag, Trap
 
 _ACTIONS = PurePosixPath("rlinf/envs/action_utils.py")
@@ -20,7 +20,7 @@ def _find(ground: Ground) -> Iterator[Snag]:
             continue
         moves = [
             node
-            for node in ast.walk(function)
+            for node in walk(function)
             if isinstance(node, ast.Call) and _is_move(node.func)
         ]
         for move in moves[:1]:

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from rlinf_scaffold.sites import Line
 from rlinf_scaffold.sites.scan import python_files
-from rlinf_scaffold.syntax import parse
+from rlinf_scaffold.syntax import parse, spelled, walk
 from rlinf_scaffold.traps import Ground, Snag, Trap
 
 _ROLLOUTS = PurePosixPath("rlinf/workers/rollout/hf")
@@ -20,7 +20,7 @@ def _find(ground: Ground) -> Iterator[Snag]:
         source = ground.tree.read(path) or ""
         if _SETTING not in source:
             continue
-        for node in ast.walk(parse(source, path)):
+        for node in walk(parse(source, path)):
             if isinstance(node, ast.Assign) and _is_lost(node):
                 line = Line(path, node.lineno)
                 yield Snag(
@@ -31,7 +31,7 @@ def _find(ground: Ground) -> Iterator[Snag]:
 
 
 def _is_lost(node: ast.Assign) -> bool:
-    return ast.unparse(node.value).endswith(_SETTING) and all(
+    return spelled(node.value).endswith(_SETTING) and all(
         isinstance(target, ast.Attribute) and target.attr == "path"
         for target in node.targets
     )

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from rlinf_scaffold.sites import Line
 from rlinf_scaffold.sites.scan import python_files
-from rlinf_scaffold.syntax import parse
+from rlinf_scaffold.syntax import last_name, parse, walk
 from rlinf_scaffold.traps import Ground, Snag, Trap
 
 _ENGINES = PurePosixPath("rlinf/hybrid_engines/fsdp")
@@ -20,7 +20,7 @@ def _find(ground: Ground) -> Iterator[Snag]:
         source = ground.tree.read(path) or ""
         if f"{_FUNCTION}(" not in source:
             continue
-        for node in ast.walk(parse(source, path)):
+        for node in walk(parse(source, path)):
             if isinstance(node, ast.Call) and _is_without_settings(node):
                 line = Line(path, node.lineno)
                 yield Snag(
@@ -31,7 +31,7 @@ def _find(ground: Ground) -> Iterator[Snag]:
 
 
 def _is_without_settings(call: ast.Call) -> bool:
-    if not ast.unparse(call.func).endswith(_FUNCTION):
+    if not last_name(call.func).endswith(_FUNCTION):
         return False
     given = [keyword.value for keyword in call.keywords if keyword.arg == "config"]
     settings = [*call.args[1:2], *given]
