@@ -551,3 +551,24 @@ def test_modules_are_what_the_branch_imports(generation: Generation) -> None:
     if not generation.is_flat:
         expected = {f"{folder}/foo/__init__.py", f"{folder}/foo/foo_action_model.py"}
     assert {str(path) for path in modules} == expected
+
+
+def test_names_the_function_that_was_renamed() -> None:
+    generation = GENERATIONS["enum_imports"]
+    loader = generation.loader.replace("def get_model(", "def build_model(")
+    line = loader[: loader.index("def build_model(")].count("\n") + 1
+    with pytest.raises(UnknownLayoutError) as caught:
+        detect_layout(generation.tree(loader=loader))
+    assert caught.value.findings[1] == (
+        f"missing get_model(cfg) ({LOADER}:{line} has `def build_model(cfg):`)"
+    )
+    assert caught.value.findings[-1] == (
+        f"by hand: make {LOADER}:{line} `def get_model(cfg)` again; then run again"
+    )
+
+
+@pytest.mark.parametrize("loader", ["", "# nothing\n"])
+def test_says_how_to_take_an_emptied_file_back(loader: str) -> None:
+    with pytest.raises(UnknownLayoutError) as caught:
+        detect_layout(GENERATIONS["enum_imports"].tree(loader=loader))
+    assert f"git checkout -- {LOADER}" in caught.value.findings[-1]
