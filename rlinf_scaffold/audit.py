@@ -154,6 +154,8 @@ def _audit_agreement(tree: Tree, job: Job, manifest: Manifest) -> Iterator[Findi
                 ((*at, "action_token_len"), (*at, "action_dim")),
                 ((*at, "action_chunks_len"), (*at, "num_action_chunks")),
             ),
+            # A recipe says again only what it changes in a file that it mounts.
+            whole=path == settings.path,
         )
     for path in job.layout.modules(job.spec).values():
         text = tree.read(path)
@@ -176,13 +178,18 @@ def _audit_values(
     manifest: Manifest,
     path: PurePosixPath,
     expected: tuple[tuple[tuple[str, ...], str | tuple[str, ...]], ...],
+    *,
+    whole: bool,
 ) -> Iterator[Finding]:
     """Yield a finding for each key that is not the given value, or the other key's."""
     text = tree.read(path)
     if text is None:
         return  # its surface has said so
     for keys, wanted in expected:
-        if isinstance(wanted, tuple) and not has_key(text, keys, path=path):
+        may_lack = [keys] if isinstance(wanted, tuple) else []
+        if not whole:
+            may_lack = [keys, wanted] if isinstance(wanted, tuple) else [keys]
+        if not all(has_key(text, each, path=path) for each in may_lack):
             continue
         try:
             value = read_value(text, keys, path=path)

@@ -329,3 +329,13 @@ def test_accepting_changes_the_manifest_alone(layout: str) -> None:
     manifest = manifest_of(Overlay(tree).write([change]))
     assert manifest == replace(manifest_of(tree), files=manifest.files)
     assert not plan_for(Overlay(tree).write([change]), FOO)
+
+
+def test_a_recipe_need_not_say_again_what_it_mounts() -> None:
+    recipe = RECIPES / "maniskill_ppo_openvla.yaml"
+    text = re.sub(r"(?m)^    model_type:.*\n", "", TREES["registry"].contents[recipe])
+    tree = edited(TREES["registry"], recipe, text)
+    changes = plan_for(tree, FOO)
+    written = {change.path: change.after or "" for change in changes}
+    assert "model_type" not in written[RECIPE]
+    assert findings(MemoryTree({**tree.contents, **written})) == ()
