@@ -12,9 +12,11 @@ from history import History, Revision
 from trees import plan_for, snapshot
 
 from rlinf_scaffold.apply import apply, undo
+from rlinf_scaffold.audit import audit
 from rlinf_scaffold.changes import ChangeSet
 from rlinf_scaffold.checkout import Checkout
 from rlinf_scaffold.errors import ScaffoldError
+from rlinf_scaffold.manifest import read_manifest
 from rlinf_scaffold.spec import ModelSpec
 
 pytestmark = pytest.mark.real
@@ -57,6 +59,11 @@ def problems_applied(
     new = style(checkout.root, sources, scratch) - found
     yield from (f"style: {it}" for it in new.elements())
     yield from (f"mounts: {it}" for it in unmounted(checkout, changes))
+    manifest = read_manifest(checkout, spec.name)
+    if manifest is None:
+        yield "check: there is no manifest"
+    else:
+        yield from (f"check: {it.message}" for it in audit(checkout, manifest))
     try:
         again = plan_for(checkout, spec)
     except ScaffoldError as error:
