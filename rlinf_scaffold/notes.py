@@ -42,8 +42,7 @@ def notes(tree: Tree, job: Job) -> tuple[str, ...]:
         f"hidden_size {base.hidden_size} and vocab_size {base.vocab_size} in "
         f"{settings.path} are {source}; loading a checkpoint of "
         "another size fails and names the number to set.",
-        f"{base.class_name} is a language model: the policy reads the instruction and "
-        "the robot's state, no images.",
+        _senses(base),
     ]
     if not spec.unnorm_key:
         sentences.append(
@@ -56,6 +55,19 @@ def notes(tree: Tree, job: Job) -> tuple[str, ...]:
             "holds lm_head: merging the adapter would change the embeddings too."
         )
     return (*sentences, *_lora_gaps(tree, base), *_traps(tree, job))
+
+
+def _senses(base: Base) -> str:
+    if base.modality == "text":
+        return (
+            f"{base.class_name} is a language model: the policy reads the instruction "
+            "and the robot's state, no images."
+        )
+    return (
+        "The policy reads the instruction, the robot's state and the images of all "
+        "cameras, each resized to image_size; the tokens that the processor of "
+        f"{base.class_name} makes of them must fit in max_prompt_length."
+    )
 
 
 def _traps(tree: Tree, job: Job) -> Iterator[str]:

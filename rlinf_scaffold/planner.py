@@ -13,6 +13,7 @@ from rlinf_scaffold.errors import (
     AnswersChangedError,
     NameTakenError,
     TargetExistsError,
+    UnsupportedBaseError,
 )
 from rlinf_scaffold.heads import find_head
 from rlinf_scaffold.layouts import POLICIES, Layout, detect_layout
@@ -29,15 +30,23 @@ def resolve(tree: Tree, spec: ModelSpec, base: Base) -> Job:
         UnknownLayoutError: the checkout has no layout, contract or YAML that is known.
         SourceSyntaxError: a file that must be read does not parse.
         NameTakenError: the name means something else here.
+        UnsupportedBaseError: workers here do not give a model what the base takes.
     """
     layout = detect_layout(tree)
+    contract = detect_contract(tree)
+    if base.modality != "text" and contract.name == "logits":
+        reason = (
+            "workers of this RLinf take one image an observation, and hand over only "
+            "input_ids, attention_mask and pixel_values: choose a text model"
+        )
+        raise UnsupportedBaseError(base.class_name, reason)
     if tree.read(manifest_path(spec.name)) is None:
         _refuse_taken_name(tree, layout, spec.name)
     return Job(
         spec=spec,
         base=base,
         layout=layout,
-        contract=detect_contract(tree),
+        contract=contract,
         terms=read_terms(tree),
         recipes=detect_style(tree),
         head=find_head(spec.head),

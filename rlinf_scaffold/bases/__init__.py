@@ -39,7 +39,7 @@ def find_base(base: str, search_path: Sequence[Path]) -> Base:
         SourceSyntaxError: a source file to read does not parse.
     """
     found = read_base(base, search_path)
-    refuse_modality(base, found)
+    refuse_modality(Library(tuple(search_path)), base, found)
     return found
 
 

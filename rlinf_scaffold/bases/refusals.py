@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from rlinf_scaffold.bases.autos import causal_names, seeing_names
@@ -15,7 +17,22 @@ from rlinf_scaffold.errors import UnsupportedBaseError
 from rlinf_scaffold.spec import Base
 
 _MODEL_ROOT: Final = "PreTrainedModel"
-SERVED: Final = ("text",)
+# Vision-language bases that a tiny checkpoint can be made of, by model type, each with
+# what its processor of videos imports.
+SERVED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "gemma3": (),
+        "idefics3": (),
+        "internvl": ("torchvision",),
+        "llava": (),
+        "paligemma": (),
+        "qwen2_5_vl": ("torchvision",),
+        "qwen2_vl": ("torchvision",),
+        "qwen3_vl": ("torchvision",),
+        "smolvlm": ("num2words", "torchvision"),
+    }
+)
+_VIDEOS: Final = "video_processing_utils.py"
 
 _CAUSAL: Final = re.compile(r".*(ForCausalLM|LMHeadModel|WithLMHead)")
 _CLASSIFIER: Final = re.compile(
@@ -26,6 +43,7 @@ _ENCODER: Final = re.compile(r".*For(MaskedLM|PreTraining)")
 _HEADS: Final = ("lm_head", "embed_out", "output_projection", "cls")
 _OTHER_INPUTS: Final = {"vision_config": "vision", "audio_config": "audio"}
 _IMAGES: Final = re.compile(r"(image_)?pixel_values(_images)?|image_patches")
+_NO_CAST: Final = "mm_encoder_outputs"
 _CACHE: Final = "past_key_values"
 
 
@@ -34,17 +52,48 @@ def sees(forward_arguments: Collection[str]) -> bool:
     return any(_IMAGES.fullmatch(name) for name in forward_arguments)
 
 
-def refuse_modality(given: str, base: Base) -> None:
-    """Refuse what a base takes that no policy can be generated for.
+def refuse_modality(library: Library, given: str, base: Base) -> None:
+    """Refuse a base that takes images if no policy on it could be proved.
 
     Raises:
         UnsupportedBaseError: with the reason.
     """
-    if base.modality not in SERVED:
+    if base.modality == "text":
+        return
+    lacking = _lacking(library, base)
+    if base.model_type not in SERVED:
         reason = (
-            f"{base.modality}-language bases are not supported yet: choose a text model"
+            f"no tiny checkpoint of {base.model_type} can be made to prove a policy on "
+            f"it; vision-language bases are served for {', '.join(SERVED)}"
         )
-        raise UnsupportedBaseError(given, reason)
+    elif base.model_type == "smolvlm" and _NO_CAST in base.forward_arguments:
+        reason = (
+            "in transformers 5 its forward gives images the dtype that FSDP keeps "
+            "weights in, not the one it computes in; use transformers 4"
+        )
+    elif lacking:
+        reason = (
+            f"{base.processor_class} needs {' and '.join(lacking)}, which the "
+            "interpreter does not have: install it first"
+        )
+    else:
+        return
+    raise UnsupportedBaseError(given, reason)
+
+
+def _lacking(library: Library, base: Base) -> list[str]:
+    """Return what the processor imports and the search path has not."""
+    if library.transformers is None or not (library.transformers / _VIDEOS).is_file():
+        return []
+    return [
+        name
+        for name in SERVED.get(base.model_type, ())
+        if not any(_holds(folder, name) for folder in library.search_path)
+    ]
+
+
+def _holds(folder: Path, name: str) -> bool:
+    return (folder / name).is_dir() or (folder / f"{name}.py").is_file()
 
 
 def refuse_name(library: Library, given: str, cls: Class) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from rlinf_scaffold.apply import apply
 from rlinf_scaffold.changes import ChangeSet, FileChange, Kind
 from rlinf_scaffold.checkout import Checkout, Tree
+from rlinf_scaffold.contracts import detect_contract
 from rlinf_scaffold.errors import GoldenWriteRefusedError
 from rlinf_scaffold.layouts import Layout, all_layouts
 from rlinf_scaffold.manifest import FOLDER
@@ -47,6 +48,28 @@ _LLAMA = Base(
         *("inputs_embeds", "labels", "use_cache", "logits_to_keep"),
     ),
 )
+_QWEN = Base(
+    class_name="Qwen2_5_VLForConditionalGeneration",
+    module="transformers",
+    config_class="Qwen2_5_VLConfig",
+    config_module="transformers",
+    model_type="qwen2_5_vl",
+    hidden_size=8192,
+    vocab_size=152064,
+    tie_word_embeddings=False,
+    layer_classes=("Qwen2_5_VLDecoderLayer", "Qwen2_5_VLVisionBlock"),
+    lora_targets=_LLAMA.lora_targets,
+    forward_arguments=(
+        *("input_ids", "attention_mask", "position_ids", "past_key_values"),
+        *("inputs_embeds", "labels", "use_cache", "pixel_values", "image_grid_thw"),
+        *("mm_token_type_ids", "logits_to_keep"),
+    ),
+    modality="vision",
+    text_config="text_config",
+    processor_class="Qwen2_5_VLProcessor",
+    vision_layer_classes=("Qwen2_5_VLVisionBlock",),
+    mrope=True,
+)
 ARCHETYPES = (
     Archetype("text", ModelSpec(name="foo"), _LLAMA),
     Archetype(
@@ -61,6 +84,7 @@ ARCHETYPES = (
         ),
         _LLAMA,
     ),
+    Archetype("vision", ModelSpec(name="foo"), _QWEN),
 )
 
 
@@ -100,7 +124,7 @@ def render_all() -> Iterator[tuple[PurePosixPath, str]]:
     """
     for layout in all_layouts():
         checkout = practice_checkout(layout)
-        for archetype in ARCHETYPES:
+        for archetype in archetypes(checkout):
             folder = PurePosixPath(layout.name, archetype.name)
             for change in _plan(checkout, archetype):
                 if change.path.parent == FOLDER:
@@ -109,6 +133,12 @@ def render_all() -> Iterator[tuple[PurePosixPath, str]]:
                     yield folder / change.path, change.after or ""
                 else:
                     yield folder / f"{change.path}.diff", change.diff()
+
+
+def archetypes(tree: Tree) -> tuple[Archetype, ...]:
+    """Return the archetypes that a checkout's workers can serve."""
+    sees = detect_contract(tree).name != "logits"
+    return tuple(it for it in ARCHETYPES if sees or it.base.modality == "text")
 
 
 def practice_checkout(layout: Layout) -> Checkout:

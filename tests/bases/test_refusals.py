@@ -37,7 +37,9 @@ REFUSED = [
     ),
     (
         "SeeForConditionalGeneration",
-        "vision-language bases are not supported yet: choose a text model",
+        "no tiny checkpoint of see can be made to prove a policy on it; vision-language "
+        "bases are served for gemma3, idefics3, internvl, llava, paligemma, qwen2_5_vl, "
+        "qwen2_vl, qwen3_vl, smolvlm",
     ),
     (
         "SeeForCaptions",

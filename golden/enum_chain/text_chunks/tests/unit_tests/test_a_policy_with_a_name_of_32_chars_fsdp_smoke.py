@@ -55,7 +55,10 @@ MODEL_TYPE = "a_policy_with_a_name_of_32_chars"
 POLICY = "APolicyWithANameOf32CharsForRLActionPrediction"
 BASE = "LlamaForCausalLM"
 REPOSITORY = Path(__file__).resolve().parents[2]
-CONFIG = REPOSITORY / "examples/embodiment/config/model/a_policy_with_a_name_of_32_chars.yaml"
+CONFIG = (
+    REPOSITORY
+    / "examples/embodiment/config/model/a_policy_with_a_name_of_32_chars.yaml"
+)
 LAYERS = [
     "LlamaDecoderLayer",
 ]
