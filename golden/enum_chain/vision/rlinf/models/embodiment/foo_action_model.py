@@ -364,6 +364,12 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration):
                 if "drop" in key and isinstance(value, float):
                     setattr(part, key, 0.0)
         super().__init__(config)
+        # What FSDP wraps where RLinf does not read that from the recipe.
+        for part in (self, getattr(self, "language_model", self)):
+            part._no_split_modules = [
+                "Qwen2_5_VLDecoderLayer",
+                "Qwen2_5_VLVisionBlock",
+            ]
         for key, value in (("hidden_size", hidden_size), ("vocab_size", vocab_size)):
             if value is not None and value != getattr(config.text_config, key):
                 raise ValueError(
