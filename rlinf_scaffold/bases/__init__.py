@@ -15,7 +15,7 @@ from rlinf_scaffold.bases.autos import base_names
 from rlinf_scaffold.bases.checkpoints import Checkpoint, read_checkpoint
 from rlinf_scaffold.bases.facts import Reader
 from rlinf_scaffold.bases.library import Class, Library
-from rlinf_scaffold.bases.refusals import refuse_modality
+from rlinf_scaffold.bases.refusals import refuse_modality, refuse_parts
 from rlinf_scaffold.bases.shipped import shipped_bases
 from rlinf_scaffold.errors import UnknownBaseError, UnsupportedBaseError
 from rlinf_scaffold.spec import Base
@@ -40,6 +40,8 @@ def find_base(base: str, search_path: Sequence[Path]) -> Base:
     """
     found = read_base(base, search_path)
     refuse_modality(Library(tuple(search_path)), base, found)
+    if found.modality != "text" and found.checkpoint is not None:
+        refuse_parts(base, found, read_base(found.class_name, search_path))
     return found
 
 

@@ -81,6 +81,26 @@ def refuse_modality(library: Library, given: str, base: Base) -> None:
     raise UnsupportedBaseError(given, reason)
 
 
+def refuse_parts(given: str, base: Base, usual: Base) -> None:
+    """Refuse a checkpoint of other parts than its class has by default.
+
+    Args:
+        given: what the user called the base, for messages.
+        base: the base as its checkpoint has it.
+        usual: the same class without settings, which a tiny checkpoint is made of.
+
+    Raises:
+        UnsupportedBaseError: with the reason.
+    """
+    if base.layer_classes != usual.layer_classes:
+        reason = (
+            f"it is made of {', '.join(base.layer_classes)}, and the tiny checkpoint "
+            f"to prove it on of {', '.join(usual.layer_classes)}, the defaults of "
+            f"{base.config_class}"
+        )
+        raise UnsupportedBaseError(given, reason)
+
+
 def _lacking(library: Library, base: Base) -> list[str]:
     """Return what the processor imports and the search path has not."""
     if library.transformers is None or not (library.transformers / _VIDEOS).is_file():
