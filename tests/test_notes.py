@@ -7,9 +7,11 @@ import pytest
 from trees import LLAMA, TREES, job_for
 
 from rlinf_scaffold.checkout import MemoryTree, Overlay
+from rlinf_scaffold.commands.golden import ARCHETYPES
 from rlinf_scaffold.notes import notes
 from rlinf_scaffold.spec import Base, ModelSpec
 
+VISION = next(it.base for it in ARCHETYPES if it.base.modality == "vision")
 TIED = replace(LLAMA, tie_word_embeddings=True)
 MERGING = "merging the adapter would change the embeddings too"
 KEY = "unnorm_key is null"
@@ -41,6 +43,22 @@ def test_names_the_numbers_and_where_they_stand() -> None:
     text = " ".join(said_of("documented", ModelSpec(name="foo"), base))
     assert "hidden_size 64 and vocab_size 99 in examples/embodiment/config" in text
     assert "the defaults of LlamaConfig" in text
+
+
+@pytest.mark.parametrize(
+    ("base", "said"),
+    [
+        (
+            LLAMA,
+            "LlamaForCausalLM is a language model: the policy reads the instruction",
+        ),
+        (VISION, "the images of all cameras, each resized to image_size"),
+    ],
+)
+def test_says_what_the_policy_reads(base: Base, said: str) -> None:
+    text = " ".join(said_of("registry", ModelSpec(name="foo"), base))
+    assert said in text
+    assert ("no images" in text) is (base is LLAMA)
 
 
 def test_numbers_of_a_checkpoint_are_no_defaults() -> None:

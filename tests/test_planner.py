@@ -21,9 +21,10 @@ from ruff.__main__ import find_ruff_bin
 from trees import BASES, LLAMA, LONG_NAME, TREES, job_for, on_disk, plan_for, snapshot
 
 from rlinf_scaffold.apply import apply, undo
+from rlinf_scaffold.bases.refusals import SERVED
 from rlinf_scaffold.changes import ChangeSet, FileChange, Kind
 from rlinf_scaffold.checkout import Checkout, MemoryTree, Overlay, Tree
-from rlinf_scaffold.commands.golden import ARCHETYPES, Archetype
+from rlinf_scaffold.commands.golden import ARCHETYPES, Archetype, archetypes
 from rlinf_scaffold.contracts import MODEL_FUNCTIONS, VALUE_HEAD, detect_contract
 from rlinf_scaffold.errors import (
     AnswersChangedError,
@@ -32,6 +33,7 @@ from rlinf_scaffold.errors import (
     SourceSyntaxError,
     TargetExistsError,
     UnknownLayoutError,
+    UnsupportedBaseError,
 )
 from rlinf_scaffold.layouts import CONFIG, LOADER, POLICIES
 from rlinf_scaffold.manifest import manifest_path, read_manifest
@@ -81,6 +83,12 @@ DRAWN = st.builds(
     attn_implementation=st.sampled_from(["flash_attention_2", "sdpa", "eager"]),
     trust_remote_code=st.booleans(),
 )
+VISION = next(it.base for it in ARCHETYPES if it.base.modality == "vision")
+SEEING = {
+    layout
+    for layout, tree in TREES.items()
+    if any(it.base is VISION for it in archetypes(tree))
+}
 layouts = pytest.mark.parametrize("layout", TREES)
 specs = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 bases = pytest.mark.parametrize("base", BASES.values(), ids=BASES)
@@ -237,6 +245,30 @@ def test_ruff_finds_nothing_whatever_the_base(
     changes = plan_for(checkout, ModelSpec(name=LONG_NAME), base)
     apply(checkout, changes, None)
     check_ruff(checkout, changes)
+
+
+@pytest.mark.parametrize("model_type", SERVED)
+@pytest.mark.parametrize("layout", sorted(SEEING))
+def test_a_policy_that_sees_keeps_the_laws(
+    layout: str, model_type: str, tmp_path: Path
+) -> None:
+    checkout = on_disk(layout, tmp_path / "rl")
+    base = replace(
+        VISION,
+        model_type=model_type,
+        mrope=model_type.startswith("qwen"),
+        forward_arguments=(*VISION.forward_arguments, "token_type_ids"),
+    )
+    changes = plan_for(checkout, ModelSpec(name=LONG_NAME), base)
+    apply(checkout, changes, None)
+    check_ruff(checkout, changes)
+    assert not plan_for(checkout, ModelSpec(name=LONG_NAME), base)
+
+
+@pytest.mark.parametrize("layout", sorted(TREES.keys() - SEEING))
+def test_refuses_to_see_where_workers_hand_over_little(layout: str) -> None:
+    with pytest.raises(UnsupportedBaseError, match="workers of this RLinf take one"):
+        resolve(TREES[layout], FOO, VISION)
 
 
 def with_file(
