@@ -12,7 +12,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from trees import TREES, interpreter, on_disk, settings_of, snapshot
+from trees import TREES, in_every_layout, interpreter, on_disk, settings_of, snapshot
 from typer.testing import CliRunner  # noqa: TID251
 
 from rlinf_scaffold import __version__
@@ -57,9 +57,9 @@ def rlinf_scaffold(*arguments: str | Path) -> Ended:
     return Ended(result.exit_code, result.stdout, result.stderr)
 
 
-@pytest.fixture(params=TREES)
+@pytest.fixture(params=["registry"])
 def root(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Return a committed practice checkout, of every layout in turn."""
+    """Return a committed practice checkout, of one layout if not of every."""
     checkout = on_disk(str(request.param), tmp_path / "rl")
     assert commit_all(checkout.root, "Start")
     return checkout.root
@@ -141,6 +141,7 @@ def test_not_a_checkout(command: tuple[str, ...], tmp_path: Path) -> None:
 # new-model
 
 
+@in_every_layout("root")
 def test_dry_run_shows_the_plan_and_writes_nothing(
     new_model: tuple[str, ...], root: Path
 ) -> None:
@@ -179,6 +180,7 @@ def test_dry_run_with_diff_is_a_patch(
     assert snapshot(root) == patched
 
 
+@in_every_layout("root")
 def test_writes_and_says_what_is_left(new_model: tuple[str, ...], root: Path) -> None:
     ended = rlinf_scaffold(*new_model)
     assert ended.code == 0
@@ -196,6 +198,7 @@ def test_nothing_is_folded_or_padded_in_a_pipe(
     assert [line for line in lines if line != line.rstrip()] == []
 
 
+@in_every_layout("root")
 def test_again_says_that_all_is_in_place(
     new_model: tuple[str, ...], scaffolded: Path
 ) -> None:
@@ -281,6 +284,7 @@ def test_an_unknown_layout_says_what_is_missing(
     assert "\n  - by hand: " in ended.err
 
 
+@in_every_layout("root")
 def test_json_says_all_of_it(new_model: tuple[str, ...], root: Path) -> None:
     ended = rlinf_scaffold(*new_model, "--format", "json")
     assert (ended.code, ended.err) == (0, "")
@@ -355,6 +359,7 @@ def test_a_model_that_was_not_scaffolded_has_no_proof(root: Path) -> None:
 # check
 
 
+@in_every_layout("root")
 def test_inspect_says_what_a_checkout_is(root: Path) -> None:
     ended = rlinf_scaffold("inspect", "--checkout", root)
     assert (ended.code, ended.err) == (0, "")
@@ -365,6 +370,7 @@ def test_inspect_says_what_a_checkout_is(root: Path) -> None:
     assert rlinf_scaffold("inspect", "--checkout", root) == ended
 
 
+@in_every_layout("root")
 def test_inspect_says_how_a_model_fares(root: Path) -> None:
     where = ("inspect", "--checkout", root, "--name", "foo")
     assert "foo is not wired here" in rlinf_scaffold(*where).out
@@ -373,6 +379,7 @@ def test_inspect_says_how_a_model_fares(root: Path) -> None:
     assert document["judged"]["sites"]
 
 
+@in_every_layout("root")
 def test_inspect_shows_what_an_unknown_checkout_has(root: Path) -> None:
     (root / LOADER).write_text("x = 1\n")
     ended = rlinf_scaffold("inspect", "--checkout", root)
@@ -395,6 +402,7 @@ def test_check_of_nothing(root: Path) -> None:
     assert "No model was scaffolded" in ended.out
 
 
+@in_every_layout("root")
 def test_check_of_what_stands(scaffolded: Path) -> None:
     ended = rlinf_scaffold("check", "--checkout", scaffolded)
     assert ended == Ended(0, "✓ foo: every wiring is in place and agrees\n", "")
@@ -402,6 +410,7 @@ def test_check_of_what_stands(scaffolded: Path) -> None:
     assert ended == Ended(0, "", "")
 
 
+@in_every_layout("root")
 def test_check_of_an_edit(scaffolded: Path) -> None:
     path = edit(scaffolded).relative_to(scaffolded)
     where = ("check", "--checkout", scaffolded)
@@ -446,6 +455,7 @@ def test_check_can_prove_too(scaffolded: Path, python: Path, tmp_path: Path) -> 
 # undo
 
 
+@in_every_layout("root")
 def test_undo(new_model: tuple[str, ...], root: Path) -> None:
     before = snapshot(root)
     rlinf_scaffold(*new_model)

@@ -7,7 +7,10 @@ import shutil
 import stat
 import sys
 from dataclasses import replace
+from functools import cache
 from pathlib import Path, PurePosixPath
+
+import pytest
 
 from rlinf_scaffold.audit import Finding
 from rlinf_scaffold.changes import ChangeSet
@@ -90,6 +93,11 @@ def in_memory(layout: Layout) -> MemoryTree:
 TREES = {layout.name: in_memory(layout) for layout in all_layouts()}
 
 
+def in_every_layout(fixture: str) -> pytest.MarkDecorator:
+    """Run a test on a checkout of every layout; without it, one stands for all."""
+    return pytest.mark.parametrize(fixture, TREES, indirect=True)
+
+
 def on_disk(layout: str, folder: Path) -> Checkout:
     """Return a fresh copy of a practice checkout."""
     source = practice_checkout(next(it for it in all_layouts() if it.name == layout))
@@ -104,6 +112,12 @@ def job_for(tree: Tree, spec: ModelSpec, base: Base = LLAMA) -> Job:
 
 def plan_for(tree: Tree, spec: ModelSpec, base: Base = LLAMA) -> ChangeSet:
     return plan(tree, job_for(tree, spec, base))
+
+
+@cache
+def planned(layout: str, spec: ModelSpec, base: Base = LLAMA) -> ChangeSet:
+    """Return the plan for a practice checkout, which is the same every time."""
+    return plan_for(TREES[layout], spec, base)
 
 
 def settings_of(tree: Tree) -> PurePosixPath:

@@ -74,7 +74,7 @@ class Document:
         return chain
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=256)
 def parse(text: str, path: Path) -> Document:
     """Return the one YAML document that a text is.
 

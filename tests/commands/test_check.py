@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from trees import plan_for, settings_of, snapshot
+from trees import in_every_layout, plan_for, settings_of, snapshot
 
 from rlinf_scaffold.apply import apply, undo
 from rlinf_scaffold.checkout import Checkout
@@ -26,6 +26,7 @@ def test_nothing_is_scaffolded(checkout: Checkout) -> None:
     assert check(checkout.root) == ()
 
 
+@in_every_layout("checkout")
 def test_every_model_stands_and_nothing_is_written(scaffolded: Checkout) -> None:
     before = snapshot(scaffolded.root)
     audits = check(scaffolded.root / "rlinf")
@@ -34,6 +35,7 @@ def test_every_model_stands_and_nothing_is_written(scaffolded: Checkout) -> None
     assert snapshot(scaffolded.root) == before
 
 
+@in_every_layout("checkout")
 def test_finds_what_is_edited_in_its_own_model(scaffolded: Checkout) -> None:
     edit(scaffolded)
     bar, foo = check(scaffolded.root)
@@ -41,6 +43,7 @@ def test_finds_what_is_edited_in_its_own_model(scaffolded: Checkout) -> None:
     assert [finding.path for finding in foo.findings] == [settings_of(scaffolded)]
 
 
+@in_every_layout("checkout")
 def test_what_is_accepted_stands_and_can_be_taken_back(scaffolded: Checkout) -> None:
     edit(scaffolded)
     before = snapshot(scaffolded.root)

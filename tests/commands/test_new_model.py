@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from trees import interpreter, snapshot
+from trees import in_every_layout, interpreter, snapshot
 
 from rlinf_scaffold.apply import receipts
 from rlinf_scaffold.checkout import Checkout
@@ -71,6 +71,7 @@ def test_what_is_declined_is_not_written(request_: Request) -> None:
     assert not outcome.applied
 
 
+@in_every_layout("checkout")
 def test_asks_with_the_plan_before_it_writes(request_: Request) -> None:
     before = snapshot(request_.checkout)
     asked: list[Outcome] = []
@@ -87,6 +88,7 @@ def test_asks_with_the_plan_before_it_writes(request_: Request) -> None:
         assert Checkout(request_.checkout).read(change.path) == change.after
 
 
+@in_every_layout("checkout")
 def test_the_same_command_again_changes_nothing(
     request_: Request, checkout: Checkout
 ) -> None:
@@ -104,6 +106,7 @@ def test_works_from_a_folder_inside(request_: Request, checkout: Checkout) -> No
     assert (checkout.root / smoke_test_path("foo")).is_file()
 
 
+@in_every_layout("checkout")
 def test_proves_what_it_wrote(request_: Request, checkout: Checkout) -> None:
     events: list[Event] = []
     outcome = scaffold(replace(request_, smoke=True), events=events)
@@ -180,6 +183,7 @@ def test_refuses_to_touch_what_is_not_committed(
     assert scaffold(replace(request_, allow_dirty=True)).applied
 
 
+@in_every_layout("checkout")
 def test_recipe_and_base_are_those_of_the_first_run(
     request_: Request, checkout: Checkout
 ) -> None:

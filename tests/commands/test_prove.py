@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from trees import interpreter, plan_for
+from trees import in_every_layout, interpreter, plan_for
 
 from rlinf_scaffold.apply import apply
 from rlinf_scaffold.checkout import Checkout
@@ -19,6 +19,7 @@ def scaffolded(checkout: Checkout) -> Checkout:
     return checkout
 
 
+@in_every_layout("checkout")
 def test_runs_the_smoke_test_of_a_model(scaffolded: Checkout, python: Path) -> None:
     events: list[Event] = []
     report = prove("foo", scaffolded.root, python, on_event=events.append)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from trees import plan_for, snapshot
+from trees import in_every_layout, plan_for, snapshot
 
 from rlinf_scaffold.apply import apply
 from rlinf_scaffold.checkout import Checkout
@@ -16,6 +16,7 @@ def test_there_is_nothing_to_take_back(checkout: Checkout) -> None:
         undo("foo", checkout.root)
 
 
+@in_every_layout("checkout")
 def test_takes_everything_back_from_a_folder_inside(checkout: Checkout) -> None:
     before = snapshot(checkout.root)
     changes = plan_for(checkout, ModelSpec(name="foo"))
