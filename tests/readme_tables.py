@@ -20,8 +20,8 @@ from rlinf_scaffold.contracts import all_contracts
 from rlinf_scaffold.errors import ScaffoldError
 from rlinf_scaffold.heads import all_heads
 from rlinf_scaffold.layouts import all_layouts
-from rlinf_scaffold.recipes import all_styles
 from rlinf_scaffold.planner import resolve
+from rlinf_scaffold.recipes import all_styles
 from rlinf_scaffold.surfaces import all_surfaces
 from rlinf_scaffold.surfaces.recipe import choose_recipe
 

@@ -674,15 +674,23 @@ def test_interrupted_while_proving(root: Path, tmp_path: Path) -> None:
 # All of it, with torch
 
 
+PROVED = [
+    *((layout, "LlamaForCausalLM") for layout in TREES),
+    ("registry", "LlavaForConditionalGeneration"),
+]
+
+
 @pytest.mark.smoke
-@pytest.mark.parametrize("layout", TREES)
-def test_a_new_model_is_proved_from_end_to_end(layout: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("layout", "base"), PROVED)
+def test_a_new_model_is_proved_from_end_to_end(
+    layout: str, base: str, tmp_path: Path
+) -> None:
     for package in PACKAGES:
         pytest.importorskip(package)
     root = tmp_path / "rl"
     checkout = on_disk(layout, root)
     assert commit_all(checkout.root, "Start")
-    words = ("--name", "foo", "--base", "LlamaForCausalLM", "--python", sys.executable)
+    words = ("--name", "foo", "--base", base, "--python", sys.executable)
     ended = rlinf_scaffold("new-model", *words, "--checkout", root, "--format", "json")
     assert ended.code == 0, ended.out
     smoke = ended.json["smoke"]
