@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
@@ -35,7 +36,7 @@ from rlinf_scaffold.apply import apply, undo
 from rlinf_scaffold.bases.refusals import SERVED
 from rlinf_scaffold.changes import FileChange, Kind
 from rlinf_scaffold.checkout import MemoryTree, Overlay, Tree
-from rlinf_scaffold.commands.golden import ARCHETYPES, Archetype, archetypes
+from rlinf_scaffold.commands.golden import ARCHETYPES, Archetype, archetypes, render_all
 from rlinf_scaffold.contracts import MODEL_FUNCTIONS, VALUE_HEAD, detect_contract
 from rlinf_scaffold.errors import (
     AnswersChangedError,
@@ -189,10 +190,13 @@ def unusual(root: Path) -> None:
 
 
 @layouts
-@pytest.mark.parametrize("is_unusual", [False, True], ids=["plain", "unusual"])
-@pytest.mark.parametrize("archetype", ARCHETYPES, ids=lambda it: it.name)
+@pytest.mark.parametrize(
+    ("archetype", "is_unusual"),
+    [*((each, False) for each in ARCHETYPES), (ARCHETYPES[0], True)],
+    ids=[*(each.name for each in ARCHETYPES), "unusual"],
+)
 def test_undo_restores_every_byte_mode_and_folder(
-    layout: str, is_unusual: bool, archetype: Archetype, tmp_path: Path
+    layout: str, archetype: Archetype, is_unusual: bool, tmp_path: Path
 ) -> None:
     checkout = on_disk(layout, tmp_path / "rl")
     spec = archetype.spec
@@ -213,17 +217,16 @@ def test_same_bytes_in_every_process(tmp_path: Path) -> None:
         "from rlinf_scaffold.commands.golden import render_all\n"
         "print(sha256(repr([*render_all()]).encode()).hexdigest())\n"
     )
-    digests = {
-        run(
-            [sys.executable, "-c", script],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONHASHSEED": seed, "TZ": zone, "LC_ALL": "C"},
-            timeout=60,
-        ).output
-        for seed, zone in (("1", "UTC"), ("2", "Asia/Tokyo"))
-    }
-    assert len(digests) == 1
-    assert len(digests.pop()) == 65
+    seed = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
+    there = {"PYTHONHASHSEED": seed, "TZ": "Asia/Tokyo", "LC_ALL": "C"}
+    other = run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, **there},
+        timeout=60,
+    )
+    here = sha256(repr([*render_all()]).encode()).hexdigest()
+    assert other.output == f"{here}\n"
 
 
 def sees(model_type: str) -> Base:

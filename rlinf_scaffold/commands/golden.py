@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 from rlinf_scaffold.apply import apply
@@ -117,11 +118,16 @@ def update(folder: Path) -> ChangeSet:
     return changes
 
 
-def render_all() -> Iterator[tuple[PurePosixPath, str]]:
-    """Yield every golden file: created ones whole, modified ones as diffs.
+@cache
+def render_all() -> tuple[tuple[PurePosixPath, str], ...]:
+    """Return every golden file: created ones whole, modified ones as diffs.
 
     Manifests are left out: they hold the tool's version and digests of the rest.
     """
+    return tuple(_render_all())
+
+
+def _render_all() -> Iterator[tuple[PurePosixPath, str]]:
     for layout in all_layouts():
         checkout = practice_checkout(layout)
         for archetype in archetypes(checkout):
