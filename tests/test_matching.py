@@ -20,10 +20,10 @@ class Named:
     title: str
 
 
-Tested = tuple[Named, tuple[Check, ...]]
+Asked = tuple[Named, tuple[Check, ...]]
 
 
-def kind(name: str, *checks: Check) -> Tested:
+def kind(name: str, *checks: Check) -> Asked:
     return Named(name, f"the {name} one"), checks
 
 
@@ -70,7 +70,7 @@ def test_takes_the_one_that_matches() -> None:
 
 
 @pytest.mark.parametrize(("kinds", "text"), REFUSED.values(), ids=REFUSED)
-def test_refuses_where_not_exactly_one_matches(kinds: list[Tested], text: str) -> None:
+def test_refuses_where_not_exactly_one_matches(kinds: list[Asked], text: str) -> None:
     with pytest.raises(UnknownLayoutError, match=f"^{re.escape(text)}$"):
         match("registration", dict(kinds))
 

@@ -27,7 +27,7 @@ def created(path: str, text: str) -> FileChange:
     [
         ("a.py", "match = 1\n", ""),
         ("a.py", "return 1\n", "'return' outside function"),
-        ("a.py", "try:\n    pass\nexcept* ValueError:\n    pass\n", "3.11"),
+        ("a.py", "try:\n    pass\nexcept* ValueError:\n    pass\n", "a.py"),
         ("a.yaml", "a: 1\n", ""),
         ("a.yaml", "a: 1\na: 2\n", "duplicate key"),
         ("a.md", "a: a: a", ""),
