@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -13,6 +13,7 @@ from rlinf_scaffold.changes import ChangeSet, FileChange
 from rlinf_scaffold.errors import NotACheckoutError
 
 MARKERS = ("rlinf/models/__init__.py", "rlinf/config.py")
+_DEEPEST = 16  # folders that link to one above them have no bottom
 
 
 class Tree(Protocol):
@@ -29,6 +30,20 @@ class Tree(Protocol):
     def folders(self, folder: PurePosixPath) -> tuple[PurePosixPath, ...]:
         """Return the sorted paths of the folders directly in a folder."""
         ...
+
+
+def walk_files(tree: Tree, folder: PurePosixPath) -> Iterator[PurePosixPath]:
+    """Yield every file below a folder; what Python compiled does not count."""
+    yield from (path for path in tree.files(folder) if path.suffix != ".pyc")
+    if len(folder.parts) < _DEEPEST:
+        for child in tree.folders(folder):
+            if child.name != "__pycache__":
+                yield from walk_files(tree, child)
+
+
+def python_files(tree: Tree, folder: PurePosixPath) -> Iterator[PurePosixPath]:
+    """Yield the Python files below a folder."""
+    return (path for path in walk_files(tree, folder) if path.suffix == ".py")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,11 @@ from rlinf_scaffold.spec import ModelSpec
 from rlinf_scaffold.subjects import MODELS, Subject, Wording, read_origins
 from rlinf_scaffold.supported import ARCHITECTURES, Supported
 from rlinf_scaffold.syntax import (
+    alone,
     bound_names,
     find_function,
     is_same_code,
+    links_of,
     parse,
     required_parameters,
 )
@@ -162,7 +164,7 @@ def _checks(body: list[ast.stmt], dispatch: Dispatch) -> Iterator[Check]:
         f"spell out at {LOADER}:{at.lineno} the models that the condition is for",
     )
     if dispatch.closed:
-        last = _links(chain.node)[-1]
+        last = links_of(chain.node)[-1]
         what = f"{name}() with an else that turns unknown models away below that chain"
         place = f"{LOADER}:{last.end_lineno}"
         remedy = f"write `else: return None` below the chain that ends at {place}"
@@ -215,7 +217,7 @@ def _find_chain(body: list[ast.stmt], dispatch: Dispatch) -> _Chain | None:
     if function is None or subject is None:
         return None
     chains = list(_chains(function, dispatch, subject))
-    closed = [chain for chain in chains if _links(chain.node)[-1].orelse]
+    closed = [chain for chain in chains if links_of(chain.node)[-1].orelse]
     chain = next(iter([*closed, *chains]), None)
     if chain is None:
         return None
@@ -232,7 +234,7 @@ def _find_chain(body: list[ast.stmt], dispatch: Dispatch) -> _Chain | None:
 def _find_obstacle(above: list[ast.stmt], chain: _Chain) -> ast.If | None:
     """Return the first condition that may keep the model from the chain's end."""
     exits = [line for line in above if isinstance(line, ast.If) and _leaves(line.body)]
-    for link in (*exits, *_links(chain.node)):
+    for link in (*exits, *links_of(chain.node)):
         if chain.subject.may_take(link.test) and not _is_guard(link):
             return link
     return None
@@ -245,7 +247,7 @@ def _chains(
         if not isinstance(node, ast.If):
             continue
         seen = Subject(subject.key, read_origins(function.body[:index]))
-        branches = [link for link in _links(node) if seen.names(link.test)]
+        branches = [link for link in links_of(node) if seen.names(link.test)]
         wordings = [w for link in branches for w in seen.wordings(link.test)]
         bound = _bound(branches, function.body[index + 1 :], dispatch)
         if wordings and bound:
@@ -312,14 +314,6 @@ def _is_guard(link: ast.If) -> bool:
     )
 
 
-def _links(chain: ast.If) -> list[ast.If]:
-    """Return the ``if`` of a chain and its ``elif``s."""
-    links = [chain]
-    while len(links[-1].orelse) == 1 and isinstance(links[-1].orelse[0], ast.If):
-        links.append(links[-1].orelse[0])
-    return links
-
-
 def _dispatched(body: list[ast.stmt], dispatch: Dispatch) -> Iterator[tuple[str, int]]:
     """Yield the models that a function names, with the lines."""
     function = find_function(body, dispatch.function)
@@ -344,7 +338,7 @@ def _branch(
         raise _refusal(dispatch, spec, values)
     values = {**values, "test": chain.wording.of(spec), "names": chain.names}
     text = render(dispatch.template, {**values, "package": _package(function)})
-    for link in _links(chain.node):
+    for link in links_of(chain.node):
         if chain.subject.names(link.test) & {spec.name, f"{MODELS}.{spec.member}"}:
             if _is_generated(link, chain.subject, dispatch, values):
                 return None
@@ -365,7 +359,7 @@ def _is_generated(
     if isinstance(link.test, ast.Compare) and len(subject.names(link.test)) == 1:
         values = {**values, "test": ast.unparse(link.test)}
     texts = [render(dispatch.template, {**values, "package": p}) for p in _PACKAGES]
-    return is_same_code(ast.If(test=link.test, body=link.body, orelse=[]), *texts)
+    return is_same_code(alone(link), *texts)
 
 
 def _refusal(

@@ -195,6 +195,19 @@ def required_parameters(function: ast.FunctionDef) -> tuple[str, ...]:
     )
 
 
+def links_of(chain: ast.If) -> list[ast.If]:
+    """Return the ``if`` of a chain and its ``elif``s."""
+    found = [chain]
+    while len(found[-1].orelse) == 1 and isinstance(found[-1].orelse[0], ast.If):
+        found.append(found[-1].orelse[0])
+    return found
+
+
+def alone(branch: ast.If) -> ast.If:
+    """Return a branch of a chain without those behind it."""
+    return ast.If(test=branch.test, body=branch.body, orelse=[])
+
+
 def headline(node: ast.stmt) -> str:
     """Return the first line of a statement, decorators aside, in a few words."""
     lines = ast.unparse(node).splitlines()

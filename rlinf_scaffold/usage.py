@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
-from rlinf_scaffold.checkout import Tree
+from rlinf_scaffold.checkout import Tree, python_files
 from rlinf_scaffold.errors import SourceSyntaxError
 from rlinf_scaffold.syntax import parse, walk
 
@@ -51,12 +51,7 @@ def names(tree: Tree, place: PurePosixPath, key: str) -> bool:
 
 
 def _sources(tree: Tree, place: PurePosixPath) -> Iterator[PurePosixPath]:
-    if place.suffix == ".py":
-        yield place
-        return
-    yield from (path for path in tree.files(place) if path.suffix == ".py")
-    for folder in tree.folders(place):
-        yield from _sources(tree, folder)
+    return iter([place]) if place.suffix == ".py" else python_files(tree, place)
 
 
 def _aliases(module: ast.Module, owner: tuple[str, ...]) -> Iterator[str]:

@@ -15,6 +15,8 @@ from rlinf_scaffold.checkout import (
     Overlay,
     Tree,
     find_checkout,
+    python_files,
+    walk_files,
 )
 from rlinf_scaffold.errors import NotACheckoutError
 
@@ -177,3 +179,20 @@ def test_every_marker_counts(checkout: Path, missing: str) -> None:
         NotACheckoutError, match=r"rlinf/models/__init__\.py and rlinf/c"
     ):
         find_checkout(checkout / "rlinf")
+
+
+def test_walks_over_what_python_compiled() -> None:
+    paths = ("a.py", "b/c.py", "b/__pycache__/c.cpython-312.pyc", "d.pyc")
+    tree = MemoryTree.of(dict.fromkeys(paths, ""))
+    assert [*map(str, walk_files(tree, PurePosixPath()))] == ["a.py", "b/c.py"]
+
+
+def test_ends_where_a_folder_links_to_one_above_it(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/b.py").touch()
+    (tmp_path / "a/notes.md").touch()
+    (tmp_path / "a/again").symlink_to(tmp_path / "a")
+    found = [*python_files(Checkout(tmp_path), PurePosixPath("a"))]
+    assert found[0] == PurePosixPath("a/b.py")
+    assert {path.name for path in found} == {"b.py"}
+    assert len(found) < 20

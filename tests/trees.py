@@ -14,9 +14,8 @@ import pytest
 
 from rlinf_scaffold.audit import Finding
 from rlinf_scaffold.changes import ChangeSet
-from rlinf_scaffold.checkout import Checkout, MemoryTree, Overlay, Tree
+from rlinf_scaffold.checkout import Checkout, MemoryTree, Overlay, Tree, walk_files
 from rlinf_scaffold.commands.check import Audit
-from rlinf_scaffold.commands.demo import walk
 from rlinf_scaffold.commands.golden import ARCHETYPES, practice_checkout
 from rlinf_scaffold.layouts import Layout, all_layouts
 from rlinf_scaffold.manifest import read_manifest
@@ -86,7 +85,7 @@ BASES = {
 
 def in_memory(layout: Layout) -> MemoryTree:
     practice = practice_checkout(layout)
-    paths = walk(practice, PurePosixPath())
+    paths = walk_files(practice, PurePosixPath())
     return MemoryTree({path: practice.read(path) or "" for path in paths})
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from rlinf_scaffold.apply import apply
 from rlinf_scaffold.changes import ChangeSet, FileChange
-from rlinf_scaffold.checkout import Checkout, Tree
+from rlinf_scaffold.checkout import Checkout, walk_files
 from rlinf_scaffold.commands.new_model import Outcome, Request, new_model
 from rlinf_scaffold.errors import InvalidAnswerError
 from rlinf_scaffold.git import commit_all
@@ -31,7 +31,7 @@ def make_checkout(folder: Path, layout: str = DEFAULT_LAYOUT) -> Checkout:
     checkout = Checkout(folder.resolve())
     changes = ChangeSet.of(
         FileChange(path, before=None, after=practice.read(path))
-        for path in walk(practice, PurePosixPath())
+        for path in walk_files(practice, PurePosixPath())
     )
     apply(checkout, changes, None)
     commit_all(checkout.root, "Practice checkout")
@@ -56,11 +56,3 @@ def demo(
         smoke=smoke,
     )
     return new_model(request, confirm=lambda _: True, on_event=on_event)
-
-
-def walk(tree: Tree, folder: PurePosixPath) -> Iterator[PurePosixPath]:
-    """Yield every file below a folder; what Python compiled does not count."""
-    yield from (path for path in tree.files(folder) if path.suffix != ".pyc")
-    for child in tree.folders(folder):
-        if child.name != "__pycache__":
-            yield from walk(tree, child)

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from rlinf_scaffold.apply import apply
 from rlinf_scaffold.changes import ChangeSet, FileChange, Kind
-from rlinf_scaffold.checkout import Checkout, Tree
+from rlinf_scaffold.checkout import Checkout, Tree, walk_files
 from rlinf_scaffold.contracts import detect_contract
 from rlinf_scaffold.errors import GoldenWriteRefusedError
 from rlinf_scaffold.layouts import Layout, all_layouts
@@ -93,7 +93,7 @@ def compare(folder: Path) -> ChangeSet:
     """Return what would make a folder of golden trees equal to what is rendered now."""
     golden = Checkout(folder.resolve())
     expected = dict(render_all())
-    stale = set(_walk(golden, PurePosixPath())) - set(expected)
+    stale = set(walk_files(golden, PurePosixPath())) - set(expected)
     return ChangeSet.of(
         [
             *(
@@ -143,7 +143,7 @@ def _render_all() -> Iterator[tuple[PurePosixPath, str]]:
 
 def archetypes(tree: Tree) -> tuple[Archetype, ...]:
     """Return the archetypes that a checkout's workers can serve."""
-    sees = detect_contract(tree).name != "logits"
+    sees = not detect_contract(tree).prepares_observations
     return tuple(it for it in ARCHETYPES if sees or it.base.modality == "text")
 
 
@@ -156,9 +156,3 @@ def _plan(tree: Tree, archetype: Archetype) -> ChangeSet:
     recipe = choose_recipe(tree, archetype.spec)
     job = resolve(tree, replace(archetype.spec, recipe=str(recipe)), archetype.base)
     return plan(tree, job)
-
-
-def _walk(tree: Tree, folder: PurePosixPath) -> Iterator[PurePosixPath]:
-    yield from tree.files(folder)
-    for child in tree.folders(folder):
-        yield from _walk(tree, child)

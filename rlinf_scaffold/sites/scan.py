@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from rlinf_scaffold.checkout import Tree
+from rlinf_scaffold.checkout import Tree, python_files
 from rlinf_scaffold.errors import SourceSyntaxError
 from rlinf_scaffold.sites import EVERY, Arm, Site, Types
 from rlinf_scaffold.sites.collected import entries, named_in
@@ -17,10 +17,9 @@ from rlinf_scaffold.sites.names import Scope, Source, statements
 from rlinf_scaffold.sites.vocabulary import Vocabulary
 from rlinf_scaffold.sites.wording import ends, text, words
 from rlinf_scaffold.subjects import MODELS
-from rlinf_scaffold.syntax import children, parse, spelled, walk
+from rlinf_scaffold.syntax import children, links_of, parse, spelled, walk
 
 FOLDERS = tuple(map(PurePosixPath, ("evaluations", "examples", "rlinf", "toolkits")))
-_DEEPEST = 16
 _QUOTED = "[\"']"
 _LEAVES = (ast.Constant, ast.Name)
 _LOGIC = (ast.Compare, ast.BoolOp, ast.UnaryOp, ast.Call)
@@ -58,14 +57,6 @@ def scan(
                 continue
             sites += sites_in(Source(tree, path, module, vocabulary))
     return Scan(tuple(sorted(sites, key=lambda it: it.where)), tuple(unread))
-
-
-def python_files(tree: Tree, folder: PurePosixPath) -> Iterator[PurePosixPath]:
-    """Yield the Python files below a folder."""
-    yield from (path for path in tree.files(folder) if path.suffix == ".py")
-    if len(folder.parts) < _DEEPEST:
-        for child in tree.folders(folder):
-            yield from python_files(tree, child)
 
 
 def sites_in(source: Source) -> Iterator[Site]:
@@ -119,7 +110,7 @@ class _Reader:
                 yield from self._statement(node)
 
     def _chain(self, node: ast.If, behind: Sequence[ast.stmt]) -> Iterator[Site]:
-        links = _links(node)
+        links = links_of(node)
         arms: list[Arm] = []
         for link in links:
             held = self._condition(link.test)
@@ -260,13 +251,6 @@ def _filled(body: Sequence[ast.stmt]) -> Iterator[str]:
             for target in node.targets:
                 if isinstance(target, ast.Subscript):
                     yield spelled(target.value)
-
-
-def _links(chain: ast.If) -> list[ast.If]:
-    links = [chain]
-    while len(links[-1].orelse) == 1 and isinstance(links[-1].orelse[0], ast.If):
-        links.append(links[-1].orelse[0])
-    return links
 
 
 def _values(pattern: ast.pattern) -> list[ast.expr]:

@@ -17,14 +17,14 @@ from rlinf_scaffold.errors import AnchorNotFoundError, WiringChangedError
 from rlinf_scaffold.rendering import render
 from rlinf_scaffold.subjects import Subject
 from rlinf_scaffold.surfaces import Job, Surface
-from rlinf_scaffold.syntax import find_function, is_same_code, parse
+from rlinf_scaffold.syntax import alone, find_function, is_same_code, links_of, parse
 
 _FUNCTION = "prepare_observations"
 _SUBJECT = Subject("model_name", {})
 
 
 def _plan(tree: Tree, job: Job) -> Iterator[FileChange]:
-    if job.contract.name != "logits":
+    if not job.contract.prepares_observations:
         return
     source = tree.read(MODEL_FUNCTIONS) or ""
     text = render("model/prepare_observations_branch.j2", job.values)
@@ -38,14 +38,12 @@ def _add_branch(source: str, name: str, text: str) -> str:
         line for line in (function.body if function else ()) if isinstance(line, ast.If)
     ]
     for index, chain in enumerate(ifs):
-        links = _links(chain)
+        links = links_of(chain)
         if not any(_SUBJECT.names(x.test) for x in links):
             continue
         for link in links:
             if name in _SUBJECT.names(link.test):
-                if is_same_code(
-                    ast.If(test=link.test, body=link.body, orelse=[]), text
-                ):
+                if is_same_code(alone(link), text):
                     return source
                 what = f"the branch of {name!r}"
                 expected = f"\n{text}"
@@ -57,13 +55,6 @@ def _add_branch(source: str, name: str, text: str) -> str:
         f"if/elif chain on model_name in {_FUNCTION}()",
         f"add this branch to {_FUNCTION}():\n{text}",
     )
-
-
-def _links(chain: ast.If) -> list[ast.If]:
-    links = [chain]
-    while len(links[-1].orelse) == 1 and isinstance(links[-1].orelse[0], ast.If):
-        links.append(links[-1].orelse[0])
-    return links
 
 
 surface = Surface(

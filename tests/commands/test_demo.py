@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pytest
 from trees import TREES, snapshot
 
-from rlinf_scaffold.checkout import MemoryTree
 from rlinf_scaffold.commands.check import check
-from rlinf_scaffold.commands.demo import demo, make_checkout, walk
+from rlinf_scaffold.commands.demo import demo, make_checkout
 from rlinf_scaffold.errors import InvalidAnswerError
 from rlinf_scaffold.git import dirty_files
 from rlinf_scaffold.layouts import CONFIG, detect_layout
@@ -58,9 +57,3 @@ def test_does_the_main_job(layout: str, tmp_path: Path, python: Path) -> None:
 def test_does_it_without_a_proof(tmp_path: Path, python: Path) -> None:
     outcome = demo(tmp_path / "rl", python, smoke=False, on_event=lambda _: None)
     assert (outcome.applied, outcome.smoke) == (True, None)
-
-
-def test_walks_over_what_python_compiled() -> None:
-    paths = ("a.py", "b/c.py", "b/__pycache__/c.cpython-312.pyc", "d.pyc")
-    tree = MemoryTree.of(dict.fromkeys(paths, ""))
-    assert [*map(str, walk(tree, PurePosixPath()))] == ["a.py", "b/c.py"]
