@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 from rlinf_scaffold import __version__
 from rlinf_scaffold.changes import ChangeSet, FileChange
 from rlinf_scaffold.checkout import Overlay, Tree
-from rlinf_scaffold.contracts import detect_contract, read_terms
+from rlinf_scaffold.contracts import detect_contract, read_terms, read_views
+from rlinf_scaffold.engine import read_engine
 from rlinf_scaffold.errors import (
     AnswersChangedError,
     NameTakenError,
@@ -34,7 +35,7 @@ def resolve(tree: Tree, spec: ModelSpec, base: Base) -> Job:
     """
     layout = detect_layout(tree)
     contract = detect_contract(tree)
-    if base.modality != "text" and contract.name == "logits":
+    if base.modality != "text" and contract.prepares_observations:
         reason = (
             "workers of this RLinf take one image an observation, and hand over only "
             "input_ids, attention_mask and pixel_values: choose a text model"
@@ -50,6 +51,8 @@ def resolve(tree: Tree, spec: ModelSpec, base: Base) -> Job:
         terms=read_terms(tree),
         recipes=detect_style(tree),
         head=find_head(spec.head),
+        engine=read_engine(tree),
+        views=read_views(tree) if base.modality == "vision" else (),
     )
 
 

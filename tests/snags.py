@@ -8,6 +8,7 @@ from functools import cache
 from trees import TREES, job_for
 from written import written
 
+from rlinf_scaffold.engine import read_engine
 from rlinf_scaffold.sites.scan import scan
 from rlinf_scaffold.sites.vocabulary import read_vocabulary
 from rlinf_scaffold.spec import ModelSpec
@@ -24,7 +25,8 @@ def snags_of(trap: Trap, files: dict[str, str], *, action_dim: int = 7) -> list[
     """Return what a trap finds for the model foo in a checkout with these files."""
     tree = written(files)
     vocabulary = read_vocabulary(tree)
-    job = replace(_job(), spec=ModelSpec(name="foo", action_dim=action_dim))
+    spec = ModelSpec(name="foo", action_dim=action_dim)
+    job = replace(_job(), spec=spec, engine=read_engine(tree))
     sites = scan(tree, vocabulary).sites
     return list(trap.find(Ground(tree, job, sites, frozenset(vocabulary.embodied))))
 

@@ -57,9 +57,10 @@ MOUNTED = (
     f"{RECIPES}/model/openvla.yaml",
 )
 FSDP = f"{RECIPES}/training_backend/fsdp.yaml"
+STRATEGY = "rlinf/hybrid_engines/fsdp/strategy/fsdp.py"
 NEEDED = {
     "documented": (*SHARED, *MODULES, *MOUNTED, BASE_POLICY, ACTOR, FSDP),
-    "enum_chain": (*SHARED, *MODULES, *MOUNTED, MODEL_UTILS, ACTOR, FSDP),
+    "enum_chain": (*SHARED, *MODULES, *MOUNTED, MODEL_UTILS, ACTOR, FSDP, STRATEGY),
     "enum_imports": (*SHARED, *PACKAGES, *MOUNTED, BASE_POLICY, ACTOR, FSDP),
     "registry": (
         *SHARED,
@@ -71,7 +72,7 @@ NEEDED = {
         f"{RECIPES}/weight_syncer/patch_syncer.yaml",
     ),
     "string_chain": (*SHARED, *MODULES, *INLINE, MODEL_UTILS, ACTOR),
-    "vla_string_chain": (*SHARED, *MODULES, *INLINE, MODEL_UTILS, ACTOR),
+    "vla_string_chain": (*SHARED, *MODULES, *INLINE, MODEL_UTILS, ACTOR, STRATEGY),
 }
 CONTRACTS = {
     "documented": "forward_inputs",

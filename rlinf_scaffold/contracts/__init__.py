@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from rlinf_scaffold.checkout import Tree
+from rlinf_scaffold.checkout import Tree, python_files
 from rlinf_scaffold.discovery import discover
 from rlinf_scaffold.matching import Check, match
 from rlinf_scaffold.syntax import (
@@ -75,11 +75,17 @@ class Contract:
         title: one line for people.
         detect: what it needs of a checkout, read from the syntax trees; it matches
             where all of it holds.
+        batch: the keyword under which actors pass what a rollout returned. Where it is
+            empty, workers hand tokens over and look at the logits themselves.
+        prepares_observations: whether workers prepare what the model sees, and know
+            only tokens and one ``pixel_values``.
     """
 
     name: str
     title: str
     detect: Callable[[Tree], tuple[Check, ...]]
+    batch: str = ""
+    prepares_observations: bool = False
 
 
 def all_contracts() -> tuple[Contract, ...]:
@@ -125,9 +131,7 @@ def read_terms(tree: Tree) -> Terms:
 
 def read_views(tree: Tree) -> tuple[str, ...]:
     """Return under which keys observations hold images, those of the main camera first."""
-    folders = [ENVS, *tree.folders(ENVS)]
-    paths = [path for folder in folders for path in tree.files(folder)]
-    texts = [tree.read(path) or "" for path in paths if path.suffix == ".py"]
+    texts = [tree.read(path) or "" for path in python_files(tree, ENVS)]
     held = {
         key
         for key in (*_MAIN_VIEWS, *_OTHER_VIEWS)

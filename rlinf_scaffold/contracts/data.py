@@ -30,4 +30,5 @@ contract = Contract(
     name="data",
     title="model(data=...), RLinf v0.1-rc1 and v0.1",
     detect=_detect,
+    batch="data",
 )

@@ -32,4 +32,5 @@ contract = Contract(
     name="forward_inputs",
     title="model(forward_inputs=...), RLinf v0.2 to main",
     detect=_detect,
+    batch="forward_inputs",
 )

@@ -36,4 +36,5 @@ contract = Contract(
     name="logits",
     title="custom_forward(model, ...), RLinf before v0.1-rc1",
     detect=_detect,
+    prepares_observations=True,
 )

@@ -42,6 +42,8 @@ class Layout:
         type_key: what a model's settings call its type.
         loader_takes_path: whether ``get_model`` is given the checkpoint's folder too,
             as its first argument.
+        has_guide_keys: whether settings also go by the names of RLinf's guide, such as
+            ``action_token_len``.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Layout:
     modules: Callable[[ModelSpec], Mapping[str, PurePosixPath]]
     type_key: str = "model_type"
     loader_takes_path: bool = False
+    has_guide_keys: bool = False
 
 
 def all_layouts() -> tuple[Layout, ...]:

@@ -40,4 +40,5 @@ layout = Layout(
     register=_SHAPE.register,
     load=_SHAPE.load,
     modules=flat_module,
+    has_guide_keys=True,
 )

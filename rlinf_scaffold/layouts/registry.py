@@ -293,4 +293,5 @@ layout = Layout(
     register=_register,
     load=_load,
     modules=package,
+    has_guide_keys=True,
 )

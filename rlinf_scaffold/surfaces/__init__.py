@@ -10,6 +10,7 @@ from rlinf_scaffold.changes import FileChange
 from rlinf_scaffold.checkout import Tree
 from rlinf_scaffold.contracts import Contract, Terms
 from rlinf_scaffold.discovery import discover
+from rlinf_scaffold.engine import Engine
 from rlinf_scaffold.heads import Head
 from rlinf_scaffold.layouts import Layout
 from rlinf_scaffold.recipes import RecipeStyle, Settings
@@ -18,7 +19,11 @@ from rlinf_scaffold.spec import Base, ModelSpec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """Everything that a surface needs to know, resolved."""
+    """Everything that a surface needs to know, resolved.
+
+    Attributes:
+        views: under which keys observations hold images, if the base takes any.
+    """
 
     spec: ModelSpec
     base: Base
@@ -27,6 +32,8 @@ class Job:
     terms: Terms
     recipes: RecipeStyle
     head: Head
+    engine: Engine
+    views: tuple[str, ...] = ()
 
     @property
     def settings(self) -> Settings:
@@ -43,6 +50,8 @@ class Job:
             "contract": self.contract,
             "terms": self.terms,
             "recipes": self.recipes,
+            "engine": self.engine,
+            "views": self.views,
         }
 
 

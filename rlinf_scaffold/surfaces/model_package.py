@@ -6,15 +6,13 @@ from collections.abc import Iterator
 
 from rlinf_scaffold.changes import FileChange
 from rlinf_scaffold.checkout import Tree
-from rlinf_scaffold.contracts import read_views
 from rlinf_scaffold.rendering import render
 from rlinf_scaffold.surfaces import Job, Surface
 
 
 def _plan(tree: Tree, job: Job) -> Iterator[FileChange]:
-    views = read_views(tree) if job.base.modality == "vision" else ()
     for template, path in job.layout.modules(job.spec).items():
-        text = render(template, {**job.values, "views": views})
+        text = render(template, job.values)
         yield FileChange(path, before=tree.read(path), after=text)
 
 

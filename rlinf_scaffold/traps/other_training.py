@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
+from rlinf_scaffold.checkout import python_files
 from rlinf_scaffold.sites import Line
 from rlinf_scaffold.sites.features import other_passes, refuses
-from rlinf_scaffold.sites.scan import python_files
 from rlinf_scaffold.syntax import parse
 from rlinf_scaffold.traps import Ground, Snag, Trap
 

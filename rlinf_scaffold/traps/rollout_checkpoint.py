@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from rlinf_scaffold.checkout import python_files
 from rlinf_scaffold.sites import Line
-from rlinf_scaffold.sites.scan import python_files
 from rlinf_scaffold.syntax import parse, spelled, walk
 from rlinf_scaffold.traps import Ground, Snag, Trap
 

@@ -7,25 +7,24 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from rlinf_scaffold.checkout import Tree
+from rlinf_scaffold.engine import FUNCTIONS, WRAP_POLICY
 from rlinf_scaffold.sites import Line
 from rlinf_scaffold.syntax import find_function, parse
 from rlinf_scaffold.traps import Ground, Snag, Trap
 
-_ENGINE = PurePosixPath("rlinf/hybrid_engines/fsdp/utils.py")
-_FUNCTION = "get_fsdp_wrap_policy"
 _EXTRAS = ("diffusers", "prismatic", "timm", "torchvision")
 
 
 def _find(ground: Ground) -> Iterator[Snag]:
-    body = parse(ground.tree.read(_ENGINE) or "", _ENGINE).body
-    function = find_function(body, _FUNCTION)
+    body = parse(ground.tree.read(FUNCTIONS) or "", FUNCTIONS).body
+    function = find_function(body, WRAP_POLICY)
     for node in function.body if function else ():
         for extra in _needed(ground.tree, node):
-            line = Line(_ENGINE, node.lineno)
+            line = Line(FUNCTIONS, node.lineno)
             yield Snag(
                 line,
                 f"FSDP needs {extra} for every model: {line} imports it in "
-                f"{_FUNCTION}, whatever the model is.",
+                f"{WRAP_POLICY}, whatever the model is.",
             )
 
 

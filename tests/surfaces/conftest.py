@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from rlinf_scaffold.contracts import Terms, all_contracts
+from rlinf_scaffold.engine import Engine
 from rlinf_scaffold.heads import find_head
 from rlinf_scaffold.layouts import Layout
 from rlinf_scaffold.recipes.mounted import style
@@ -50,6 +51,7 @@ def job() -> Callable[..., Job]:
             terms=Terms(),
             recipes=style,
             head=find_head("tokens"),
+            engine=Engine(),
         )
 
     return build

@@ -73,10 +73,9 @@ def test_every_key_has_the_answer(job: JobOf) -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["documented", "registry"])
-def test_keys_of_the_document_stand_where_it_is_followed(name: str, job: JobOf) -> None:
+def test_keys_of_the_guide_stand_where_it_is_followed(job: JobOf) -> None:
     it = job(action_dim=8, action_chunks=4)
-    shown = values(replace(it, layout=replace(it.layout, name=name)))
+    shown = values(replace(it, layout=replace(it.layout, has_guide_keys=True)))
     assert {key: shown[key] for key in shown.keys() - values(it).keys()} == {
         "action_token_len": 8,
         "action_chunks_len": 4,

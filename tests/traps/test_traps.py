@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from trees import TREES, job_for
 from written import ACTIONS, written
 
+from rlinf_scaffold.checkout import Tree
+from rlinf_scaffold.engine import read_engine
 from rlinf_scaffold.spec import ModelSpec
 from rlinf_scaffold.traps import Ground, all_traps, find_snags
 
@@ -28,9 +32,14 @@ MANY = {
 }
 
 
+def ground_of(tree: Tree) -> Ground:
+    job = job_for(TREES["registry"], ModelSpec(name="foo"))
+    return Ground(tree, replace(job, engine=read_engine(tree)))
+
+
 @pytest.fixture
 def ground() -> Ground:
-    return Ground(written(MANY), job_for(TREES["registry"], ModelSpec(name="foo")))
+    return ground_of(written(MANY))
 
 
 def test_snags_are_in_the_order_of_their_traps(ground: Ground) -> None:
@@ -49,5 +58,5 @@ def test_every_snag_is_one_sentence_that_names_its_place(layout: str) -> None:
         assert str(snag.line) in snag.sentence
 
 
-def test_an_empty_checkout_sets_no_traps(ground: Ground) -> None:
-    assert find_snags(Ground(written(), ground.job)) == ()
+def test_an_empty_checkout_sets_no_traps() -> None:
+    assert find_snags(ground_of(written())) == ()

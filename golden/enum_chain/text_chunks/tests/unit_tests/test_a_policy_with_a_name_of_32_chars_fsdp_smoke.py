@@ -1212,7 +1212,7 @@ def shard(
         policy,
         auto_wrap_policy=engine.get_fsdp_wrap_policy(
             module=policy,
-            config=config,
+            config=None,
             is_lora=strategy.endswith("lora"),
         ),
         mixed_precision=fsdp.MixedPrecision(**dtypes),

@@ -1,0 +1,95 @@
+"""How a checkout wraps a model with FSDP, and what its loader asks of a machine."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from rlinf_scaffold.checkout import Tree, python_files
+from rlinf_scaffold.sites import Line
+from rlinf_scaffold.syntax import (
+    find_function,
+    last_name,
+    parameter_names,
+    parse,
+    spelled,
+    walk,
+)
+from rlinf_scaffold.wiring import LOADER
+
+WRAP_POLICY = "get_fsdp_wrap_policy"
+PLATFORM = "torch_platform"
+FUNCTIONS = PurePosixPath("rlinf/hybrid_engines/fsdp/utils.py")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """What differs between checkouts in wrapping and loading a model.
+
+    Attributes:
+        has_fsdp2: whether there is a function that applies FSDP2.
+        takes_model_type: whether the wrap policy depends on the model's type.
+        ignores_config: where the wrap policy is made without the recipe's settings.
+        asks_platform: where the loader asks for the platform of an accelerator without
+            looking whether there is one.
+    """
+
+    has_fsdp2: bool = True
+    takes_model_type: bool = True
+    ignores_config: Line | None = None
+    asks_platform: Line | None = None
+
+
+def read_engine(tree: Tree) -> Engine:
+    """Return how a checkout wraps and loads a model.
+
+    Raises:
+        SourceSyntaxError: a file to read does not parse.
+    """
+    body = parse(tree.read(FUNCTIONS) or "", FUNCTIONS).body
+    wrap_policy = find_function(body, WRAP_POLICY)
+    return Engine(
+        has_fsdp2=find_function(body, "apply_fsdp2_to_model") is not None,
+        takes_model_type=wrap_policy is not None
+        and "model_type" in parameter_names(wrap_policy),
+        ignores_config=next(_without_config(tree), None),
+        asks_platform=next(_asking(tree), None),
+    )
+
+
+def _without_config(tree: Tree) -> Iterator[Line]:
+    for path in python_files(tree, FUNCTIONS.parent):
+        source = tree.read(path) or ""
+        if f"{WRAP_POLICY}(" in source:
+            for node in walk(parse(source, path)):
+                if isinstance(node, ast.Call) and _is_without_config(node):
+                    yield Line(path, node.lineno)
+
+
+def _is_without_config(call: ast.Call) -> bool:
+    if not last_name(call.func).endswith(WRAP_POLICY):
+        return False
+    given = [keyword.value for keyword in call.keywords if keyword.arg == "config"]
+    settings = [*call.args[1:2], *given]
+    return any(isinstance(it, ast.Constant) and it.value is None for it in settings)
+
+
+def _asking(tree: Tree) -> Iterator[Line]:
+    for node in walk(parse(tree.read(LOADER) or "", LOADER)):
+        if isinstance(node, ast.If) and _asks(node.test) and not _looks(node.test):
+            yield Line(LOADER, node.lineno)
+
+
+def _asks(test: ast.expr) -> bool:
+    return f".{PLATFORM}.is_available()" in spelled(test)
+
+
+def _looks(test: ast.expr) -> bool:
+    """Whether a test holds only where there is a platform."""
+    return any(
+        isinstance(part, (ast.Attribute, ast.Compare))
+        and spelled(part).endswith((PLATFORM, f"{PLATFORM} is not None"))
+        for part in (test.values if isinstance(test, ast.BoolOp) else [test])
+    )
