@@ -139,6 +139,10 @@ class Proof:
         """Fail if the measured number is below its bound, or none."""
         self._settle(measured >= bound, f"{measured:.3g}", f">= {bound:.3g}", cause)
 
+    def show(self, kind: str, **evidence: object) -> None:
+        """Hand over what a report draws: plain numbers, text, lists and dicts."""
+        self.record("evidence", json.dumps({"kind": kind, **evidence}))
+
     def _settle(self, holds: bool, measured: str, bound: str, cause: str) -> None:
         self.record("measured", measured)
         self.record("bound", bound)
