@@ -27,8 +27,8 @@ VALUES = [
     for place in MODULES
     if place.split("/")[0] in DISCOVERED and not place.endswith("__init__.py")
 ]
-# Packages that few may import, or none.
-IMPORTERS = {"typer": {"cli.py"}, "torch": set(), "transformers": set()}
+# Packages that few rooms may import, or none.
+IMPORTERS = {"typer": {"cli"}, "torch": set(), "transformers": set()}
 DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
 
 
@@ -76,5 +76,9 @@ def test_a_discovered_module_ends_in_its_value(place: str) -> None:
 
 @pytest.mark.parametrize("package", IMPORTERS)
 def test_is_imported_only_where_it_may_be(package: str) -> None:
-    importers = {place for place, tree in MODULES.items() if package in imports(tree)}
+    importers = {
+        place.split("/")[0]
+        for place, tree in MODULES.items()
+        if package in imports(tree)
+    }
     assert importers == IMPORTERS[package]

@@ -1,0 +1,148 @@
+"""What commands take: arguments and options, each said once."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Format(str, Enum):
+    """How a report is written."""
+
+    TEXT = "text"
+    JSON = "json"
+    GITHUB = "github"
+
+
+class TextFormat(str, Enum):
+    """How a report without annotations is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class Precision(str, Enum):
+    """Weights' dtype."""
+
+    BF16 = "bf16"
+    FP16 = "fp16"
+    FP32 = "fp32"
+
+
+class Attention(str, Enum):
+    """Attention kernel."""
+
+    FLASH = "flash_attention_2"
+    SDPA = "sdpa"
+    EAGER = "eager"
+
+
+# Several commands
+
+ModelArgument = Annotated[
+    str, typer.Argument(help="A model scaffolded in the checkout.")
+]
+CheckoutOption = Annotated[
+    Path,
+    typer.Option(
+        "--checkout",
+        help="RLinf checkout. [default: found upwards from here]",
+        show_default=False,
+    ),
+]
+PythonOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--python",
+        help="Interpreter that has torch. [default: the checkout's .venv, else this one]",
+    ),
+]
+NoSmokeOption = Annotated[
+    bool, typer.Option("--no-smoke", help="Write without proving.")
+]
+FormatOption = Annotated[Format, typer.Option("--format", help="How to report.")]
+TextFormatOption = Annotated[
+    TextFormat, typer.Option("--format", help="How to report.")
+]
+
+# new-model
+
+NameOption = Annotated[
+    str | None, typer.Option(help="RLinf's model_type, a lower-case identifier.")
+]
+BaseOption = Annotated[
+    str | None,
+    typer.Option(
+        help="transformers class, package.module:Class, or a folder with config.json."
+    ),
+]
+ActionDimOption = Annotated[int, typer.Option(help="Numbers per action.")]
+ActionChunksOption = Annotated[int, typer.Option(help="Actions predicted at once.")]
+ActionBinsOption = Annotated[int, typer.Option(help="Tokens per number.")]
+UnnormKeyOption = Annotated[
+    str,
+    typer.Option(
+        help="Dataset whose statistics un-normalize actions. [default: the only one]"
+    ),
+]
+LoraOption = Annotated[
+    bool, typer.Option("--lora/--no-lora", help="Train adapters only.")
+]
+ValueHeadOption = Annotated[
+    bool, typer.Option("--value-head/--no-value-head", help="PPO, else GRPO.")
+]
+PrecisionOption = Annotated[Precision, typer.Option(help="Dtype of the weights.")]
+AttentionOption = Annotated[Attention, typer.Option(help="Attention kernel.")]
+TrustRemoteCodeOption = Annotated[
+    bool,
+    typer.Option("--trust-remote-code", help="Let the checkpoint bring its own code."),
+]
+FromRecipeOption = Annotated[
+    str, typer.Option(help="Recipe to derive from. [default: the nearest that fits]")
+]
+DiffOption = Annotated[bool, typer.Option("--diff", help="Show the diff.")]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Show the plan; write nothing.")
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+AllowDirtyOption = Annotated[
+    bool, typer.Option("--allow-dirty", help="Touch files with uncommitted changes.")
+]
+
+# check
+
+SmokeOption = Annotated[bool, typer.Option("--smoke", help="Run the smoke tests too.")]
+AcceptOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="<name>",
+        help="Record a model's own files as they are now. Repeatable.",
+    ),
+]
+GoldenOption = Annotated[
+    Path | None,
+    typer.Option(help="Compare golden trees in this folder, instead of a checkout."),
+]
+
+# inspect
+
+JudgedOption = Annotated[
+    str | None,
+    typer.Option(help="Show each place that tells this model from others."),
+]
+
+# golden
+
+GoldenArgument = Annotated[Path, typer.Argument(help="Folder of golden trees.")]
+UpdateOption = Annotated[
+    bool, typer.Option("--update", help="Write what is rendered now.")
+]
+
+# demo
+
+PracticeArgument = Annotated[
+    Path, typer.Argument(help="New folder for the practice checkout.")
+]

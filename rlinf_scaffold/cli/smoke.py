@@ -1,0 +1,36 @@
+"""`smoke`: prove a scaffolded model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rlinf_scaffold.cli import options as opt
+from rlinf_scaffold.cli.output import (
+    end,
+    ending_on_errors,
+    print_json,
+    print_report,
+    telling_progress,
+)
+
+
+def smoke(
+    name: opt.ModelArgument,
+    checkout: opt.CheckoutOption = Path(),
+    python: opt.PythonOption = None,
+    output: opt.TextFormatOption = opt.TextFormat.TEXT,
+) -> None:
+    """Run the smoke tests of a scaffolded model."""
+    from rlinf_scaffold.commands.prove import prove
+    from rlinf_scaffold.report.documents import smoke_document
+    from rlinf_scaffold.report.text import smoke_text
+
+    as_json = output is opt.TextFormat.JSON
+    with ending_on_errors(as_json=as_json):
+        with telling_progress() as on_event:
+            report = prove(name, checkout, python, on_event=on_event)
+        if as_json:
+            print_json(smoke_document(report))
+        else:
+            print_report(smoke_text(report))
+        end(report)

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from terminal import Ended, rlinf_scaffold
+from trees import TREES, on_disk
+
+from rlinf_scaffold import __version__
+from rlinf_scaffold.git import commit_all
+from rlinf_scaffold.smoke.interpreter import PACKAGES
+
+
+def test_version() -> None:
+    assert rlinf_scaffold("--version") == Ended(0, f"{__version__}\n", "")
+
+
+def test_help_names_every_command_in_full() -> None:
+    ended = rlinf_scaffold("--help")
+    assert ended.code == 0
+    assert "..." not in ended.out.replace("[ARGS]...", "")
+    for command in (
+        *("new-model", "check", "smoke", "inspect", "undo", "golden", "demo"),
+    ):
+        assert f"\n  {command} " in ended.out
+        assert rlinf_scaffold(command, "-h").code == 0
+
+
+def test_without_a_command_it_says_which_there_are() -> None:
+    ended = rlinf_scaffold()
+    assert ended.code == 2
+    assert (ended.out + ended.err).startswith("Usage: rlinf-scaffold")
+
+
+# All of it, with torch
+
+
+PROVED = [
+    *((layout, "LlamaForCausalLM") for layout in TREES),
+    ("registry", "LlavaForConditionalGeneration"),
+]
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize(("layout", "base"), PROVED)
+def test_a_new_model_is_proved_from_end_to_end(
+    layout: str, base: str, tmp_path: Path
+) -> None:
+    for package in PACKAGES:
+        pytest.importorskip(package)
+    root = tmp_path / "rl"
+    checkout = on_disk(layout, root)
+    assert commit_all(checkout.root, "Start")
+    words = ("--name", "foo", "--base", base, "--python", sys.executable)
+    ended = rlinf_scaffold("new-model", *words, "--checkout", root, "--format", "json")
+    assert ended.code == 0, ended.out
+    smoke = ended.json["smoke"]
+    passed = [proof for proof in smoke["proofs"] if proof["outcome"] == "passed"]
+    assert len(passed) >= 60
+    assert rlinf_scaffold("check", "--checkout", root).code == 0
