@@ -35,6 +35,7 @@ SHARED = (
     f"{RECIPES}/maniskill_ppo_openvla.yaml",
 )
 BASE_POLICY = "rlinf/models/embodiment/base_policy.py"
+LOSSES = "rlinf/algorithms/registry.py"
 MODEL_UTILS = "rlinf/models/embodiment/model_utils.py"
 ACTOR = "rlinf/workers/actor/fsdp_actor_worker.py"
 # A model is one module, or a package with a loader of its own.
@@ -59,20 +60,38 @@ MOUNTED = (
 FSDP = f"{RECIPES}/training_backend/fsdp.yaml"
 STRATEGY = "rlinf/hybrid_engines/fsdp/strategy/fsdp.py"
 NEEDED = {
-    "documented": (*SHARED, *MODULES, *MOUNTED, BASE_POLICY, ACTOR, FSDP),
-    "enum_chain": (*SHARED, *MODULES, *MOUNTED, MODEL_UTILS, ACTOR, FSDP, STRATEGY),
-    "enum_imports": (*SHARED, *PACKAGES, *MOUNTED, BASE_POLICY, ACTOR, FSDP),
+    "documented": (*SHARED, *MODULES, *MOUNTED, BASE_POLICY, ACTOR, FSDP, LOSSES),
+    "enum_chain": (
+        *SHARED,
+        *MODULES,
+        *MOUNTED,
+        MODEL_UTILS,
+        ACTOR,
+        FSDP,
+        STRATEGY,
+        LOSSES,
+    ),
+    "enum_imports": (*SHARED, *PACKAGES, *MOUNTED, BASE_POLICY, ACTOR, FSDP, LOSSES),
     "registry": (
         *SHARED,
         *PACKAGES,
         *MOUNTED,
         BASE_POLICY,
+        LOSSES,
         "rlinf/workers/actor/embodied_fsdp_actor_worker.py",
         f"{RECIPES}/hybrid_engines/fsdp.yaml",
         f"{RECIPES}/weight_syncer/patch_syncer.yaml",
     ),
     "string_chain": (*SHARED, *MODULES, *INLINE, MODEL_UTILS, ACTOR),
-    "vla_string_chain": (*SHARED, *MODULES, *INLINE, MODEL_UTILS, ACTOR, STRATEGY),
+    "vla_string_chain": (
+        *SHARED,
+        *MODULES,
+        *INLINE,
+        MODEL_UTILS,
+        ACTOR,
+        STRATEGY,
+        LOSSES,
+    ),
 }
 CONTRACTS = {
     "documented": "forward_inputs",
@@ -89,7 +108,12 @@ LATER = {
     "enum_chain": (BASE_POLICY,),
     "enum_imports": (MODEL_UTILS,),
     "registry": (MODEL_UTILS,),
-    "string_chain": (BASE_POLICY, f"{RECIPES}/model", f"{RECIPES}/training_backend"),
+    "string_chain": (
+        BASE_POLICY,
+        LOSSES,
+        f"{RECIPES}/model",
+        f"{RECIPES}/training_backend",
+    ),
     "vla_string_chain": (
         BASE_POLICY,
         f"{RECIPES}/model",
@@ -192,7 +216,7 @@ def test_sources_parse_and_say_whose_they_are(tree: Path) -> None:
 
 def test_stays_small(tree: Path) -> None:
     lines = sum(len(path.read_text().splitlines()) for path, _ in sources(tree))
-    assert lines < 1000
+    assert lines < 1200
 
 
 def test_every_folder_of_sources_is_a_package(tree: Path) -> None:
