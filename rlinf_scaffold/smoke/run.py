@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal
 
+from rlinf_scaffold.checkout import Checkout
 from rlinf_scaffold.processes import Finished, run
 from rlinf_scaffold.smoke.junit import Outcome, Proof, parse_junit, parse_line
+from rlinf_scaffold.smoke.sections import in_sections
 
 __all__ = ["Event", "Proof", "SmokeReport", "run_smoke"]
 
@@ -130,7 +132,7 @@ def run_smoke(
         else:
             proofs = listener.proofs(finished)
     return SmokeReport(
-        proofs=proofs,
+        proofs=in_sections(proofs, Checkout(checkout_root).read(test) or ""),
         seconds=finished.seconds,
         returncode=finished.returncode,
         timed_out=finished.timed_out,

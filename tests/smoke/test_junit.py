@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from xml.sax.saxutils import quoteattr
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rlinf_scaffold.smoke.junit import (
+    Evidence,
     Line,
     Proof,
     parse_junit,
@@ -103,6 +106,31 @@ def test_parse_junit(inside: str, expected: dict[str, str]) -> None:
     )
     values = {"name": "a [b_c]", "outcome": "passed", "seconds": 0.25, **expected}
     assert proof == Proof(**values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ((), ()),
+        (("", "no JSON", "[1]", "1", "{}", '{"kind": 1}', "[" * 10**6), ()),
+        (('{"kind": "curve"}',), (Evidence("curve", {}),)),
+        (
+            ('{"kind": "b", "x": [1, 2.5, "<"]}', "{", '{"kind": "a", "y": {}}'),
+            (Evidence("b", {"x": [1, 2.5, "<"]}), Evidence("a", {"y": {}})),
+        ),
+        (
+            ('{"kind": "c", "x": [NaN, Infinity, -Infinity, 1e999, 1e-7]}',),
+            (Evidence("c", {"x": [None, None, None, None, 1e-7]}),),
+        ),
+    ],
+)
+def test_parse_junit_reads_evidence_that_is_as_it_should_be(
+    values: tuple[str, ...], expected: tuple[Evidence, ...]
+) -> None:
+    rows = (f'<property name="evidence" value={quoteattr(it)}/>' for it in values)
+    inside = f"<properties>{''.join(rows)}</properties>"
+    (proof,) = parse_junit(f"<testsuite>{case(inside)}</testsuite>")
+    assert proof.evidence == expected
 
 
 def test_parse_junit_keeps_the_order() -> None:
