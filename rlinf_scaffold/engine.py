@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from rlinf_scaffold.checkout import Tree, python_files
 from rlinf_scaffold.sites import Line
 from rlinf_scaffold.syntax import (
+    find_assignment,
     find_function,
     last_name,
     parameter_names,
@@ -57,6 +58,30 @@ def read_engine(tree: Tree) -> Engine:
         ignores_config=next(_without_config(tree), None),
         asks_platform=next(_asking(tree), None),
     )
+
+
+def lora_targets(tree: Tree) -> Iterator[tuple[Line, frozenset[str]]]:
+    """Yield each list of layers to adapt that a checkout's loader holds, and its place.
+
+    Raises:
+        SourceSyntaxError: the loader does not parse.
+    """
+    loader = parse(tree.read(LOADER) or "", LOADER)
+    for node in walk(loader):
+        if isinstance(node, ast.keyword) and node.arg == "target_modules":
+            listed = _strings(node.value) or {
+                text
+                for name in walk(node.value)
+                if isinstance(name, ast.Name)
+                and (bound := find_assignment(loader.body, name.id)) is not None
+                for text in _strings(bound.value)
+            }
+            yield Line(LOADER, node.value.lineno), frozenset(listed)
+
+
+def _strings(node: ast.expr) -> set[str]:
+    constants = (n.value for n in walk(node) if isinstance(n, ast.Constant))
+    return {value for value in constants if isinstance(value, str)}
 
 
 def _without_config(tree: Tree) -> Iterator[Line]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from rlinf_scaffold.checkout import Tree
-from rlinf_scaffold.layouts import LOADER
+from rlinf_scaffold.engine import lora_targets
 from rlinf_scaffold.sites.scan import scan
 from rlinf_scaffold.sites.vocabulary import read_vocabulary
 from rlinf_scaffold.spec import Base
 from rlinf_scaffold.surfaces import Job
-from rlinf_scaffold.syntax import find_assignment, parse, walk
 from rlinf_scaffold.traps import Ground, find_snags
 
 # What a run of the model goes through; the rest is told by `inspect`.
@@ -86,27 +84,11 @@ def _traps(tree: Tree, job: Job) -> Iterator[str]:
 
 def _lora_gaps(tree: Tree, base: Base) -> Iterator[str]:
     """Yield what the checkout's own LoRA targets miss; PEFT is silent where one hits."""
-    loader = parse(tree.read(LOADER) or "", LOADER)
-    for node in walk(loader):
-        if not (isinstance(node, ast.keyword) and node.arg == "target_modules"):
-            continue
-        listed = _strings(node.value) or {
-            text
-            for name in walk(node.value)
-            if isinstance(name, ast.Name)
-            and (bound := find_assignment(loader.body, name.id)) is not None
-            for text in _strings(bound.value)
-        }
+    for line, listed in lora_targets(tree):
         missed = [name for name in base.lora_targets if name not in listed]
         if listed and missed:
             extent = "none" if len(missed) == len(base.lora_targets) else "not all"
             yield (
                 f"With is_lora, {extent} of the linear layers of {base.class_name} would "
-                f"be adapted: {LOADER}:{node.value.lineno} does not list "
-                f"{', '.join(missed)}."
+                f"be adapted: {line} does not list {', '.join(missed)}."
             )
-
-
-def _strings(node: ast.expr) -> set[str]:
-    constants = (n.value for n in walk(node) if isinstance(n, ast.Constant))
-    return {value for value in constants if isinstance(value, str)}

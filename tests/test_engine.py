@@ -4,8 +4,9 @@ import pytest
 from trees import TREES
 
 from rlinf_scaffold.checkout import MemoryTree
-from rlinf_scaffold.engine import Engine, read_engine
+from rlinf_scaffold.engine import Engine, lora_targets, read_engine
 from rlinf_scaffold.errors import SourceSyntaxError
+from rlinf_scaffold.wiring import LOADER
 
 FUNCTIONS = "rlinf/hybrid_engines/fsdp/utils.py"
 APPLY = "def apply_fsdp2_to_model(module):\n    pass\n"
@@ -59,3 +60,25 @@ def test_what_templates_take_for_granted_is_main() -> None:
 def test_says_what_does_not_parse() -> None:
     with pytest.raises(SourceSyntaxError, match=r"^rlinf/hybrid_engines"):
         read_engine(MemoryTree.of({FUNCTIONS: "def broken(:\n"}))
+
+
+TARGETS = {
+    "no loader": ("", []),
+    "another keyword": ("f(modules=['q_proj'])", []),
+    "all linear layers": ("f(target_modules='all-linear')", [(1, {"all-linear"})]),
+    "in place": ("\nf(target_modules=['q', 'lm_head'])", [(2, {"q", "lm_head"})]),
+    "by name": ("LAYERS = ['q']\nf(target_modules=LAYERS)", [(2, {"q"})]),
+    "by a name from elsewhere": ("f(target_modules=LAYERS)", [(1, set[str]())]),
+    "twice": (
+        "f(target_modules=['q'])\nf(target_modules=['k'])",
+        [(1, {"q"}), (2, {"k"})],
+    ),
+}
+
+
+@pytest.mark.parametrize(("code", "expected"), TARGETS.values(), ids=TARGETS)
+def test_reads_which_layers_lora_adapts(
+    code: str, expected: list[tuple[int, set[str]]]
+) -> None:
+    found = lora_targets(MemoryTree.of({LOADER: code}))
+    assert [(line.number, set(names)) for line, names in found] == expected
