@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.new_model import NEW_MODEL, PRACTICE
-from benchmarks.rounds import Side, compare
+from benchmarks.rounds import Side, compare, compare_peaks
 from rlinf_scaffold.processes import run
 
 BARE_RANKS = Path(__file__).with_name("bare_ranks.py")
@@ -17,7 +17,7 @@ TOOL = Path(sys.executable).with_name("rlinf-scaffold")
 
 
 def main() -> None:
-    """Print the ratio; both sides run in this interpreter, which must have torch."""
+    """Print the ratios; both sides run in this interpreter, which must have torch."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--checkout", type=Path, default=PRACTICE)
     parser.add_argument("--rounds", type=int, default=5)
@@ -28,6 +28,7 @@ def main() -> None:
         if made.returncode != 0:
             raise SystemExit(made.output)
         print(compare(*_sides(copy), options.rounds))
+        print(compare_peaks(*_sides(copy)))
 
 
 def _sides(checkout: Path) -> tuple[Side, Side]:
