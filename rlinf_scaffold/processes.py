@@ -18,6 +18,7 @@ from rlinf_scaffold.signals import unwinding
 _TICK = 0.05
 _DYING = 5.0
 _MORE_THAN_A_PIPE_HOLDS = 1 << 20
+_MARK = "RLINF_SCAFFOLD_RUN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ def run(
 
     It gets no stdin and a process group of its own. When it ends, when its time is
     over, and on any exception, what is left of the group is asked to end, and killed
-    ``grace`` seconds later.
+    ``grace`` seconds later. On Linux that is true of what has left the group, too: a
+    mark in its environment tells whose it is.
 
     Args:
         command: the program and its arguments; no shell is involved.
@@ -134,11 +136,14 @@ def _started(
     env: Mapping[str, str] | None,
     grace: float,
 ) -> Iterator[subprocess.Popen[bytes]]:
+    environment = dict(os.environ if env is None else env)
+    mark = f"{os.getpid()}-{time.monotonic_ns()}"
+    environment[_MARK] = f"{environment.get(_MARK, '')} {mark}".strip()
     try:
         process = subprocess.Popen(
             [str(word) for word in command],
             cwd=cwd,
-            env=env,
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -151,53 +156,82 @@ def _started(
         try:
             yield process
         finally:
-            _end_group(process, grace)
+            _end(_Family(process, mark.encode()), grace)
 
 
-def _end_group(process: subprocess.Popen[bytes], grace: float) -> None:
-    """Ask a process and its group to end; kill what is left, and reap the process."""
+@dataclass(frozen=True, slots=True)
+class _Family:
+    """A process, its group, and what else has its mark.
+
+    An orphan stays a zombie for long where the first process does not care for it, as
+    in many containers. It takes signals, but does not run.
+    """
+
+    process: subprocess.Popen[bytes]
+    mark: bytes
+
+    def is_left(self) -> bool:
+        """Whether anything of it runs."""
+        if self._signal_group(0) and not Path("/proc").is_dir():
+            return True
+        return any(True for _ in self._running())
+
+    def signal(self, number: int) -> None:
+        """Signal all of it that runs."""
+        self._signal_group(number)
+        for pid, group in self._running():
+            if group != self.process.pid:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, number)
+
+    def _running(self) -> Iterator[tuple[int, int]]:
+        """Yield the number and the group of everything in it that runs."""
+        for folder in Path("/proc").glob("[0-9]*"):
+            state, group = _state_and_group(folder / "stat")
+            if state in "ZX":
+                continue
+            if group == self.process.pid or self.mark in _environment(folder):
+                yield int(folder.name), group
+
+    def _signal_group(self, number: int) -> bool:
+        self.process.poll()  # reaps the leader: a zombie would count as somebody left
+        try:
+            os.killpg(self.process.pid, number)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
+
+
+def _end(family: _Family, grace: float) -> None:
+    """Ask a family to end; kill what is left, and reap the process."""
     try:
-        _signal(process, signal.SIGTERM)
-        _wait_for_group(process, grace)
+        if family.is_left():
+            family.signal(signal.SIGTERM)
+            _wait_for(family, grace)
     finally:
-        _signal(process, signal.SIGKILL)
-        process.wait()
-        _wait_for_group(process, _DYING)
+        if family.is_left():
+            family.signal(signal.SIGKILL)
+            _wait_for(family, _DYING)
+        family.process.wait()
 
 
-def _wait_for_group(process: subprocess.Popen[bytes], seconds: float) -> None:
+def _wait_for(family: _Family, seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    while _is_left(process) and time.monotonic() < deadline:
+    while family.is_left() and time.monotonic() < deadline:
         time.sleep(_TICK / 5)
 
 
-def _is_left(process: subprocess.Popen[bytes]) -> bool:
-    """Whether anything of a group runs; a zombie does not, though it takes signals.
-
-    Orphans stay zombies for long where the first process does not care for them, as
-    in many containers.
-    """
-    if not _signal(process, 0):
-        return False
-    known = [_state_and_group(stat) for stat in Path("/proc").glob("[0-9]*/stat")]
-    return not known or any(
-        group == str(process.pid) and state not in "ZX" for state, group in known
-    )
-
-
-def _state_and_group(stat: Path) -> tuple[str, str]:
+def _state_and_group(stat: Path) -> tuple[str, int]:
     try:
         state, _parent, group, *_ = stat.read_text("latin-1").rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
-        return "X", ""
-    return state, group
+        return "X", 0
+    return state, int(group)
 
 
-def _signal(process: subprocess.Popen[bytes], number: int) -> bool:
-    """Signal a group; whether there was anything of it left to receive it."""
-    process.poll()  # reaps the leader: a zombie would count as somebody left
+def _environment(process: Path) -> bytes:
+    """Return a process's environment; nothing of one that is somebody else's, or gone."""
     try:
-        os.killpg(process.pid, number)
-    except (ProcessLookupError, PermissionError):
-        return False
-    return True
+        return (process / "environ").read_bytes()
+    except OSError:
+        return b""

@@ -149,7 +149,9 @@ def test_a_closed_output_is_not_the_end(tmp_path: Path) -> None:
 
 
 @needs_proc
-@pytest.mark.parametrize("keeping", ["", ", stderr=subprocess.DEVNULL"])
+@pytest.mark.parametrize(
+    "keeping", ["", ", stderr=subprocess.DEVNULL", ", start_new_session=True"]
+)
 @pytest.mark.parametrize("stubborn", ["", STUBBORN])
 def test_grandchildren_do_not_outlive_it(
     tmp_path: Path, keeping: str, stubborn: str
@@ -168,6 +170,25 @@ def test_a_chatty_grandchild_does_not_keep_it_alive(tmp_path: Path) -> None:
     finished = python(code, tmp_path, timeout=None, grace=0.2)
     (pid,) = re.findall(r"\d+", finished.output)
     assert not is_running(int(pid))
+
+
+@needs_proc
+def test_what_a_run_within_it_started_ends_with_it(tmp_path: Path) -> None:
+    inner = f"{ANNOUNCE}{SLEEP}"
+    code = (
+        "import sys; from pathlib import Path; from rlinf_scaffold.processes import run;"
+        f"run([sys.executable, '-c', {inner!r}], cwd=Path(), timeout=None, "
+        "on_line=lambda line: print(line, flush=True))"
+    )
+    pids: list[int] = []
+
+    def kill(line: str) -> None:
+        pids.append(int(line))
+        raise GivenUpError
+
+    with pytest.raises(GivenUpError):
+        python(f"{STUBBORN}{code}", tmp_path, on_line=kill, grace=0.2)
+    assert not is_running(pids[0])
 
 
 class GivenUpError(Exception):
@@ -224,4 +245,4 @@ def test_sigterm_leaves_no_orphan(tmp_path: Path) -> None:
 
 
 def test_a_process_may_vanish_while_it_is_looked_at(tmp_path: Path) -> None:
-    assert _state_and_group(tmp_path / "stat") == ("X", "")
+    assert _state_and_group(tmp_path / "stat") == ("X", 0)
