@@ -281,16 +281,23 @@ class LaunchError(ScaffoldError):
 
 
 class InterpreterError(ScaffoldError):
-    """The interpreter chosen for the proof lacks something."""
+    """The interpreter chosen for the proof, or for a plan, lacks something."""
 
     exit_code = 18
 
-    def __init__(self, python: Path, missing: Sequence[str]) -> None:
+    def __init__(
+        self,
+        python: Path,
+        missing: Sequence[str],
+        *,
+        task: str = "run the smoke test",
+        otherwise: str = ", or skip the proof with --no-smoke",
+    ) -> None:
         packages = " ".join(missing)
         super().__init__(
-            f"{python} cannot run the smoke test: no {', '.join(missing)}. "
+            f"{python} cannot {task}: no {', '.join(missing)}. "
             f"Install with `{python} -m pip install {packages}`, choose another "
-            "interpreter with --python, or skip the proof with --no-smoke"
+            f"interpreter with --python{otherwise}"
         )
         self.python = python
         self.missing = tuple(missing)
@@ -308,6 +315,85 @@ class SmokeTestFailedError(ScaffoldError):
         )
         self.failed = tuple(failed)
         self.log = log
+
+
+class HungRankError(ScaffoldError):
+    """A rank did not come to its end, or to the others, in time; all were ended."""
+
+    exit_code = 26
+
+    def __init__(self, who: str, during: str, log: Path) -> None:
+        super().__init__(
+            f"{who} hung{_in(during)}; all ranks were ended. Where it stood is at the end "
+            f"of {log}. If it is only slow, give it time: --timeout for all, "
+            "SMOKE_TIMEOUT (seconds) for a rank to wait for another"
+        )
+        self.log = log
+
+
+class KilledRankError(ScaffoldError):
+    """A signal from outside ended a rank; the others were ended."""
+
+    exit_code = 27
+
+    def __init__(self, who: str, signal: str, during: str, log: Path) -> None:
+        reason = (
+            "Most likely memory ran out: look for `Killed process` in `dmesg`, or for "
+            "oom_kill in the memory.events of its container, and prove with less --nproc"
+            if signal == "SIGKILL"
+            else "Find out who sends it, then run again"
+        )
+        super().__init__(
+            f"{who} was ended by {signal}{_in(during)}. {reason}. Log: {log}"
+        )
+        self.signal = signal
+        self.log = log
+
+
+class CrashedRankError(ScaffoldError):
+    """A rank ended in the middle of a proof by a fault of its own."""
+
+    exit_code = 28
+
+    def __init__(self, who: str, how: str, during: str, log: Path) -> None:
+        super().__init__(
+            f"{who} crashed{_in(during)}: it {how}. Where it stood is at the end of "
+            f"{log}: look there for the first library that is not Python's own, and try "
+            "another version of it"
+        )
+        self.log = log
+
+
+class PortInUseError(ScaffoldError):
+    """Ranks cannot find each other, as something else listens where they were to."""
+
+    exit_code = 29
+
+    def __init__(self, endpoint: str) -> None:
+        super().__init__(
+            f"{endpoint} is in use, and ranks were to find each other there. Name a free "
+            "port with --rdzv-endpoint HOST:PORT, or end what listens there (`ss -ltnp`)"
+        )
+        self.endpoint = endpoint
+
+
+class NoBackendError(ScaffoldError):
+    """The torch of the interpreter cannot connect ranks."""
+
+    exit_code = 30
+
+    def __init__(self, python: Path, backend: str) -> None:
+        super().__init__(
+            f"the torch of {python} was built without {backend}, which connects ranks. "
+            "Install a build that has torch.distributed, or choose another interpreter "
+            "with --python"
+        )
+        self.python = python
+        self.backend = backend
+
+
+def _in(during: str) -> str:
+    return f" during {during!r}" if during else ""
 
 
 class GoldenWriteRefusedError(ScaffoldError):

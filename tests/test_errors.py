@@ -176,6 +176,46 @@ TABLE: list[tuple[ScaffoldError, int, str]] = [
         "git cannot be started: No such file or directory. Install it, or give its "
         "full path",
     ),
+    (
+        errors.HungRankError("rank 1", "a b", Path("/foo.log")),
+        26,
+        "rank 1 hung during 'a b'; all ranks were ended. Where it stood is at the end of "
+        "/foo.log. If it is only slow, give it time: --timeout for all, SMOKE_TIMEOUT "
+        "(seconds) for a rank to wait for another",
+    ),
+    (
+        errors.KilledRankError("rank 1", "SIGKILL", "a b", Path("/foo.log")),
+        27,
+        "rank 1 was ended by SIGKILL during 'a b'. Most likely memory ran out: look for "
+        "`Killed process` in `dmesg`, or for oom_kill in the memory.events of its "
+        "container, and prove with less --nproc. Log: /foo.log",
+    ),
+    (
+        errors.KilledRankError("rank 1", "SIGTERM", "", Path("/foo.log")),
+        27,
+        "rank 1 was ended by SIGTERM. Find out who sends it, then run again. Log: "
+        "/foo.log",
+    ),
+    (
+        errors.CrashedRankError("rank 1", "was ended by SIGSEGV", "", Path("/foo.log")),
+        28,
+        "rank 1 crashed: it was ended by SIGSEGV. Where it stood is at the end of "
+        "/foo.log: look there for the first library that is not Python's own, and try "
+        "another version of it",
+    ),
+    (
+        errors.PortInUseError("localhost:29500"),
+        29,
+        "localhost:29500 is in use, and ranks were to find each other there. Name a free "
+        "port with --rdzv-endpoint HOST:PORT, or end what listens there (`ss -ltnp`)",
+    ),
+    (
+        errors.NoBackendError(Path("/bin/python"), "gloo"),
+        30,
+        "the torch of /bin/python was built without gloo, which connects ranks. Install "
+        "a build that has torch.distributed, or choose another interpreter with "
+        "--python",
+    ),
 ]
 KINDS = [type(error) for error, _, _ in TABLE]
 
