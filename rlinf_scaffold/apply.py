@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
-import glob
 import os
 import shutil
 import stat
@@ -39,10 +37,18 @@ from rlinf_scaffold.receipt import (
     fingerprint,
 )
 from rlinf_scaffold.signals import unwinding
+from rlinf_scaffold.staging import (
+    delete,
+    make_folder,
+    remove_if_empty,
+    save,
+    stage,
+    sync,
+    temporary,
+)
 
 STATE = PurePosixPath(".rlinf-scaffold/state")
 _PASSING = frozenset({".gitignore", "lock", "receipts"})
-_NOT_AN_EMPTY_FOLDER = {errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.ENOTEMPTY}
 
 
 def apply(checkout: Checkout, changes: ChangeSet, name: str | None) -> Receipt:
@@ -67,13 +73,13 @@ def apply(checkout: Checkout, changes: ChangeSet, name: str | None) -> Receipt:
         _recover(root, state)
         receipt = _record(root, changes, name or "")
         try:
-            _save(state.journal, receipt.to_json())
+            save(state.journal, receipt.to_json())
             _move(root, changes, {}, [folder.path for folder in receipt.emptied])
             if name is None:
                 state.journal.unlink()
             else:
                 state.journal.replace(state.slot(name, len(state.held(name)) + 1))
-            _sync(state.receipts)
+            sync(state.receipts)
         except BaseException:
             _recover(root, state)
             raise
@@ -106,7 +112,7 @@ def undo(checkout: Checkout, name: str) -> ChangeSet:
             slot.replace(state.journal)
             _take_back(root, receipt)
             state.journal.unlink()
-            _sync(state.folder)
+            sync(state.folder)
         except BaseException:
             if state.journal.exists():
                 _take_back(root, again)
@@ -133,6 +139,28 @@ def recover(checkout: Checkout) -> bool:
 def receipts(checkout: Checkout) -> tuple[str, ...]:
     """Return the sorted names that `undo` knows."""
     return _State.of(checkout.root.resolve()).names()
+
+
+def publish(path: Path, text: str) -> None:
+    """Write a file that no change set owns, such as a report: all of it or nothing.
+
+    It may stand anywhere, folders above it come into being, and nothing is kept to
+    undo it. One file that takes the place of another needs neither lock nor journal.
+
+    Raises:
+        WriteFailedError: the system refused.
+    """
+    real = path.resolve()
+    if real.exists() and not real.is_file():
+        raise WriteFailedError(path, "something that is no file is there")
+    try:
+        real.parent.mkdir(parents=True, exist_ok=True)
+        temporary(real).unlink(missing_ok=True)
+        save(real, text)
+    except OSError as error:
+        with suppress(OSError):
+            temporary(real).unlink()
+        raise WriteFailedError(path, error.strerror or str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +199,12 @@ class _State:
 
 
 def _recover(root: Path, state: _State) -> bool:
-    _temporary(state.journal).unlink(missing_ok=True)
+    temporary(state.journal).unlink(missing_ok=True)
     if not state.journal.exists():
         return False
     _take_back(root, Receipt.from_json(state.journal.read_text("utf-8")))
     state.journal.unlink()
-    _sync(state.folder)
+    sync(state.folder)
     return True
 
 
@@ -237,9 +265,9 @@ def _take_back(root: Path, receipt: Receipt) -> None:
     """Make everything on a receipt what it was; doing so twice changes nothing."""
     changes = _inverse(root, receipt)
     for record in receipt.files:
-        _temporary(locate(root, record.path)).unlink(missing_ok=True)
+        temporary(locate(root, record.path)).unlink(missing_ok=True)
     for folder in receipt.created:
-        _remove_if_empty(_temporary(root / folder))
+        remove_if_empty(temporary(root / folder))
     modes = {it.path: it.mode for it in receipt.files if it.mode is not None}
     modes.update((folder.path, folder.mode) for folder in receipt.emptied)
     _move(root, changes, modes, receipt.created)
@@ -260,81 +288,19 @@ def _move(
     texts = {it.path: it.after for it in changes if it.after is not None}
     missing = missing_folders(root, [reals[path] for path in texts])
     for folder in missing:
-        _make(root / folder, modes.get(folder))
+        make_folder(root / folder, modes.get(folder))
     for path, text in texts.items():
-        _stage(reals[path], encode(text), modes.get(path))
+        stage(reals[path], encode(text), modes.get(path))
     for path, real in reals.items():
         if path in texts:
-            _temporary(real).replace(real)
+            temporary(real).replace(real)
         else:
-            _delete(real)
+            delete(real)
     renamed = {real.parent for real in reals.values()}
     for place in sorted(renamed.union((root / it).parent for it in missing)):
-        _sync(place)
+        sync(place)
     for folder in sorted(leaving, reverse=True):
-        _remove_if_empty(root / folder)
-
-
-def _make(folder: Path, mode: int | None) -> None:
-    """Make a folder that has its mode from the first moment that it can be seen."""
-    fresh = _temporary(folder)
-    fresh.mkdir(exist_ok=True)
-    if mode is not None:
-        fresh.chmod(mode)
-    fresh.replace(folder)
-
-
-def _save(path: Path, text: str) -> None:
-    _stage(path, encode(text), None)
-    _temporary(path).replace(path)
-    _sync(path.parent)
-
-
-def _stage(target: Path, data: bytes, mode: int | None) -> None:
-    """Write what a file will hold beside it, with its mode and owner if it exists."""
-    there = target.stat() if target.exists() else None
-    with _temporary(target).open("xb") as file:
-        if there is not None:
-            with suppress(PermissionError):
-                os.fchown(file.fileno(), there.st_uid, there.st_gid)
-            mode = stat.S_IMODE(there.st_mode)
-        if mode is not None:
-            os.fchmod(file.fileno(), mode)
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _delete(real: Path) -> None:
-    """Delete a file, and what Python compiled from it: it would keep its folder."""
-    real.unlink()
-    cache = real.parent / "__pycache__"
-    if real.suffix == ".py" and cache.is_dir() and not cache.is_symlink():
-        for compiled in cache.glob(f"{glob.escape(real.stem)}.*.pyc"):
-            compiled.unlink(missing_ok=True)
-        _remove_if_empty(cache)
-
-
-def _remove_if_empty(folder: Path) -> None:
-    try:
-        folder.rmdir()
-    except OSError as error:
-        if error.errno not in _NOT_AN_EMPTY_FOLDER:
-            raise
-
-
-def _sync(folder: Path) -> None:
-    """Make renames in a folder outlive a power cut, where the file system can."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _temporary(target: Path) -> Path:
-    return target.with_name(f".{target.name}.rlinf-scaffold")
+        remove_if_empty(root / folder)
 
 
 def _mode(path: Path) -> int:
@@ -394,4 +360,4 @@ def _tidy(root: Path, state: _State) -> None:
     with suppress(OSError):
         if {entry.name for entry in state.folder.iterdir()} <= _PASSING:
             shutil.rmtree(state.folder)
-            _remove_if_empty(root / STATE.parent)
+            remove_if_empty(root / STATE.parent)

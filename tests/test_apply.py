@@ -18,7 +18,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from rlinf_scaffold.apply import STATE, apply, receipts, recover, undo
+from rlinf_scaffold.apply import STATE, apply, publish, receipts, recover, undo
 from rlinf_scaffold.changes import ChangeSet, FileChange
 from rlinf_scaffold.checkout import Checkout
 from rlinf_scaffold.errors import (
@@ -31,6 +31,7 @@ from rlinf_scaffold.errors import (
 )
 from rlinf_scaffold.processes import run
 from rlinf_scaffold.receipt import Receipt
+from rlinf_scaffold.staging import temporary
 
 Snapshot = dict[str, tuple[int, bytes | str | None]]
 
@@ -674,3 +675,45 @@ def test_apply_then_undo_is_nothing(
     if plan:
         assert undo(Checkout(root), "foo") == plan.inverse()
     assert snapshot(root) == before
+
+
+# A file that no change set owns
+
+
+def test_publishes_a_file_in_a_new_folder_and_nothing_else(tmp_path: Path) -> None:
+    place = tmp_path / "out" / "deep" / "page.html"
+    publish(place, "naïve\r\n")
+    assert place.read_bytes() == "naïve\r\n".encode()
+    assert [it for it in tmp_path.rglob("*") if it.is_file()] == [place]
+
+
+def test_publishes_over_what_was_there_and_over_what_a_killed_run_left(
+    tmp_path: Path,
+) -> None:
+    place = tmp_path / "page.html"
+    place.write_text("old")
+    place.chmod(0o640)
+    temporary(place).write_text("half")
+    publish(place, "new")
+    assert place.read_text() == "new"
+    assert stat.S_IMODE(place.stat().st_mode) == 0o640
+    assert [*tmp_path.iterdir()] == [place]
+
+
+def test_publishes_where_a_link_leads(tmp_path: Path) -> None:
+    (tmp_path / "link.html").symlink_to(tmp_path / "page.html")
+    publish(tmp_path / "link.html", "new")
+    assert (tmp_path / "page.html").read_text() == "new"
+    assert (tmp_path / "link.html").is_symlink()
+
+
+@pytest.mark.parametrize("there", ["folder", "file/page.html", "pipe"])
+def test_does_not_publish_where_no_file_can_be(there: str, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("mine")
+    os.mkfifo(tmp_path / "pipe")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(WriteFailedError, match="cannot be written"):
+        publish(tmp_path / there, "new")
+    assert sorted(tmp_path.rglob("*")) == before
+    assert (tmp_path / "file").read_text() == "mine"

@@ -15,7 +15,9 @@ from rlinf_scaffold.cli.output import (
     print_json,
     print_report,
     telling_progress,
+    write_page,
 )
+from rlinf_scaffold.errors import InvalidAnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +31,7 @@ def check(
     accept: opt.AcceptOption = None,
     golden: opt.GoldenOption = None,
     python: opt.PythonOption = None,
+    report: opt.ReportOption = None,
     output: opt.FormatOption = opt.Format.TEXT,
 ) -> None:
     """Check that scaffolded models stand as generated."""
@@ -42,6 +45,8 @@ def check(
         compare(golden, output)
         return
     with ending_on_errors(as_json=output is opt.Format.JSON):
+        if report is not None and not smoke:
+            raise InvalidAnswerError("--report", str(report), "is about --smoke")
         audits = run(checkout, accept or ())
         reports: Mapping[str, SmokeReport] = {}
         if smoke:
@@ -59,7 +64,8 @@ def check(
                     typer.echo(line)
         else:
             print_report(audits_text(audits, reports))
+        write_page(report, reports, checkout)
     if any(audit.findings for audit in audits):
         raise typer.Exit(1)
-    for report in reports.values():
-        end(report)
+    for ended in reports.values():
+        end(ended)

@@ -16,8 +16,9 @@ from rlinf_scaffold.cli.output import (
     print_json,
     print_report,
     telling_progress,
+    write_page,
 )
-from rlinf_scaffold.errors import MissingAnswerError
+from rlinf_scaffold.errors import InvalidAnswerError, MissingAnswerError
 
 if TYPE_CHECKING:
     from rlinf_scaffold.commands.new_model import Outcome
@@ -39,6 +40,7 @@ def new_model(
     from_recipe: opt.FromRecipeOption = "",
     python: opt.PythonOption = None,
     no_smoke: opt.NoSmokeOption = False,
+    report: opt.ReportOption = None,
     diff: opt.DiffOption = False,
     dry_run: opt.DryRunOption = False,
     yes: opt.YesOption = False,
@@ -54,6 +56,9 @@ def new_model(
 
     as_json = output is opt.TextFormat.JSON
     with ending_on_errors(as_json=as_json):
+        if report is not None and (no_smoke or dry_run):
+            reason = "there is no proof to report on"
+            raise InvalidAnswerError("--report", str(report), reason)
         name, base = _ask(name, base)
         request = Request(
             spec=ModelSpec(
@@ -97,7 +102,9 @@ def new_model(
             show(outcome)
         else:
             print_report(outcome_text(outcome))
-        end(outcome.smoke)
+        if outcome.smoke is not None:
+            write_page(report, {name: outcome.smoke}, checkout)
+            end(outcome.smoke)
 
 
 def _ask(name: str | None, base: str | None) -> tuple[str, str]:

@@ -63,6 +63,15 @@ PythonOption = Annotated[
 NoSmokeOption = Annotated[
     bool, typer.Option("--no-smoke", help="Write without proving.")
 ]
+ReportOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="FILE.html",
+        dir_okay=False,
+        help="Write a page with the proofs, their figures and pictures.",
+    ),
+]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to report.")]
 TextFormatOption = Annotated[
     TextFormat, typer.Option("--format", help="How to report.")
@@ -132,6 +141,34 @@ GoldenOption = Annotated[
 JudgedOption = Annotated[
     str | None,
     typer.Option(help="Show each place that tells this model from others."),
+]
+
+InspectedBaseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--base",
+        help="Say what a base is: transformers class, package.module:Class, or folder.",
+    ),
+]
+RanksOption = Annotated[
+    int | None, typer.Option(help="Plan memory for a policy on --base on so many GPUs.")
+]
+NodeOption = Annotated[
+    int, typer.Option("--gpus-per-node", help="Ranks that hybrid_shard shards over.")
+]
+MicroBatchOption = Annotated[
+    int, typer.Option(help="Samples that a rank computes at once.")
+]
+TokensOption = Annotated[
+    int | None,
+    typer.Option(help="Tokens of a sample. [default: a new model's prompt and action]"),
+]
+WrapOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="<class>",
+        help="Class that FSDP wraps, instead of new-model's choice. Repeatable.",
+    ),
 ]
 
 # golden

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -61,6 +62,23 @@ def print_diff(changes: ChangeSet) -> None:
 def print_json(document: Mapping[str, object]) -> None:
     """Print a document, in ASCII."""
     typer.echo(json.dumps(document, indent=2))
+
+
+def write_page(
+    path: Path | None, reports: Mapping[str, SmokeReport], start: Path
+) -> None:
+    """Write a page about smoke tests of a checkout's models, if one is wanted.
+
+    Raises:
+        WriteFailedError: the system refused.
+    """
+    if path is not None:
+        from rlinf_scaffold.apply import publish
+        from rlinf_scaffold.checkout import find_checkout
+        from rlinf_scaffold.report.html import smoke_page
+
+        publish(path, smoke_page(reports, find_checkout(start).root))
+        typer.echo(f"report: {path}", err=True)
 
 
 def end(report: SmokeReport | None) -> None:

@@ -11,6 +11,7 @@ from rlinf_scaffold.cli.output import (
     print_json,
     print_report,
     telling_progress,
+    write_page,
 )
 
 
@@ -18,6 +19,7 @@ def smoke(
     name: opt.ModelArgument,
     checkout: opt.CheckoutOption = Path(),
     python: opt.PythonOption = None,
+    report: opt.ReportOption = None,
     output: opt.TextFormatOption = opt.TextFormat.TEXT,
 ) -> None:
     """Run the smoke tests of a scaffolded model."""
@@ -28,9 +30,10 @@ def smoke(
     as_json = output is opt.TextFormat.JSON
     with ending_on_errors(as_json=as_json):
         with telling_progress() as on_event:
-            report = prove(name, checkout, python, on_event=on_event)
+            ended = prove(name, checkout, python, on_event=on_event)
         if as_json:
-            print_json(smoke_document(report))
+            print_json(smoke_document(ended))
         else:
-            print_report(smoke_text(report))
-        end(report)
+            print_report(smoke_text(ended))
+        write_page(report, {name: ended}, checkout)
+        end(ended)

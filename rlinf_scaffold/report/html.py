@@ -144,11 +144,12 @@ def _facts(
         yield "Versions", version_words(world)
     yield "Interpreter", str(report.python)
     yield "Checkout", str(checkout)
-    yield "Log", str(report.log)
+    if report.log is not None:
+        yield "Log", str(report.log)
 
 
 def _sections(report: SmokeReport) -> Iterator[_Section]:
-    for title, proofs in by_section(report.proofs):
+    for title, proofs in by_section(report.proofs).items():
         outcomes = Counter(proof.outcome for proof in proofs)
         seconds = second_words(sum(proof.seconds for proof in proofs))
         told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
@@ -166,7 +167,7 @@ def _claim(proof: Proof) -> _Claim:
         proof=proof,
         mark=_MARKS[proof.outcome],
         claim=claim,
-        case=case.removesuffix("]"),
+        case=", ".join(it.strip() for it in case.rsplit("]", 1) if it),
         seconds=second_words(proof.seconds),
         message=_message(proof),
     )
@@ -293,7 +294,7 @@ def _memory_figure(evidence: Shown) -> _Figure:
 def _time_figure(report: SmokeReport) -> _Figure:
     rows = [
         Bar(title or "Proofs", seconds, second_words(seconds))
-        for title, proofs in by_section(report.proofs)
+        for title, proofs in by_section(report.proofs).items()
         for seconds in [sum(proof.seconds for proof in proofs)]
     ]
     return _Figure(

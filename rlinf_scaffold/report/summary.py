@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from rlinf_scaffold.report.quantities import (
@@ -35,10 +34,12 @@ def tally(report: SmokeReport) -> str:
     return f"{words}, {skipped} do not apply" if skipped else words
 
 
-def by_section(proofs: Iterable[Proof]) -> Sequence[tuple[str, tuple[Proof, ...]]]:
-    """Return the proofs of each section, in the order in which they ran."""
-    grouped = groupby(proofs, key=lambda proof: proof.section)
-    return [(section, tuple(them)) for section, them in grouped]
+def by_section(proofs: Iterable[Proof]) -> Mapping[str, Sequence[Proof]]:
+    """Return the proofs of each section, in the order in which they first ran."""
+    sections: dict[str, list[Proof]] = {}
+    for proof in proofs:
+        sections.setdefault(proof.section, []).append(proof)
+    return sections
 
 
 def reasons(report: SmokeReport) -> Sequence[str]:

@@ -122,6 +122,7 @@ def _evidence(text: str) -> Evidence | None:
     """Return what a property holds, or None where it is not as it should be."""
     try:
         data = json.loads(text, parse_constant=lambda _: None, parse_float=_finite)
+        json.dumps(data, ensure_ascii=False).encode()  # no halves of characters
     except (ValueError, RecursionError):
         return None
     kind = data.pop("kind", None) if isinstance(data, dict) else None

@@ -113,6 +113,7 @@ def test_parse_junit(inside: str, expected: dict[str, str]) -> None:
     [
         ((), ()),
         (("", "no JSON", "[1]", "1", "{}", '{"kind": 1}', "[" * 10**6), ()),
+        (('{"kind": "half of a character: \\ud800"}',), ()),
         (('{"kind": "curve"}',), (Evidence("curve", {}),)),
         (
             ('{"kind": "b", "x": [1, 2.5, "<"]}', "{", '{"kind": "a", "y": {}}'),
