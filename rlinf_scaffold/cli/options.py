@@ -24,6 +24,14 @@ class TextFormat(str, Enum):
     JSON = "json"
 
 
+class Launcher(str, Enum):
+    """What starts the ranks of a smoke test."""
+
+    PYTEST = "pytest"
+    TORCHRUN = "torchrun"
+    RAY = "ray"
+
+
 class Precision(str, Enum):
     """Weights' dtype."""
 
@@ -119,6 +127,49 @@ DryRunOption = Annotated[
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 AllowDirtyOption = Annotated[
     bool, typer.Option("--allow-dirty", help="Touch files with uncommitted changes.")
+]
+
+# smoke
+
+NprocOption = Annotated[
+    int,
+    typer.Option("--nproc", min=1, help="Ranks; with several nodes, on each of them."),
+]
+FullOption = Annotated[
+    bool,
+    typer.Option("--full", help="Prove the whole matrix, on 1, 2 and 3 ranks."),
+]
+ModelPathOption = Annotated[
+    Path | None,
+    typer.Option(help="Prove this checkpoint instead of a tiny random one."),
+]
+LauncherOption = Annotated[
+    Launcher, typer.Option(help="What starts ranks: pytest its own, on one node.")
+]
+NnodesOption = Annotated[
+    int,
+    typer.Option(
+        "--nnodes", min=1, help="Nodes; for torchrun, run this command on each."
+    ),
+]
+NodeRankOption = Annotated[
+    int | None,
+    typer.Option(
+        "--node-rank",
+        min=0,
+        help="Which node this is; 0 serves the endpoint. [default: by host name]",
+    ),
+]
+EndpointOption = Annotated[
+    str,
+    typer.Option(
+        "--rdzv-endpoint",
+        metavar="HOST:PORT",
+        help="Where torchrun's nodes find each other.",
+    ),
+]
+TimeoutOption = Annotated[
+    float, typer.Option(min=1, help="Seconds until everything is ended.")
 ]
 
 # check

@@ -89,6 +89,9 @@ def end(report: SmokeReport | None) -> None:
     """
     from rlinf_scaffold.errors import SmokeTestFailedError
 
+    if report is not None and report.fault is not None:
+        typer.echo(f"error: {report.fault}", err=True)
+        raise typer.Exit(report.fault.exit_code)
     if report is not None and not report.ok:
         raise typer.Exit(SmokeTestFailedError.exit_code)
 

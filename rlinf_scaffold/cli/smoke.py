@@ -19,6 +19,14 @@ def smoke(
     name: opt.ModelArgument,
     checkout: opt.CheckoutOption = Path(),
     python: opt.PythonOption = None,
+    nproc: opt.NprocOption = 2,
+    full: opt.FullOption = False,
+    model_path: opt.ModelPathOption = None,
+    launcher: opt.LauncherOption = opt.Launcher.PYTEST,
+    nnodes: opt.NnodesOption = 1,
+    node_rank: opt.NodeRankOption = None,
+    rdzv_endpoint: opt.EndpointOption = "",
+    timeout: opt.TimeoutOption = 900.0,
     report: opt.ReportOption = None,
     output: opt.TextFormatOption = opt.TextFormat.TEXT,
 ) -> None:
@@ -26,11 +34,22 @@ def smoke(
     from rlinf_scaffold.commands.prove import prove
     from rlinf_scaffold.report.documents import smoke_document
     from rlinf_scaffold.report.text import smoke_text
+    from rlinf_scaffold.smoke.launch import Launch, Launcher
 
     as_json = output is opt.TextFormat.JSON
     with ending_on_errors(as_json=as_json):
+        launch = Launch(
+            ranks=nproc,
+            full=full,
+            launcher=Launcher(launcher.value),
+            nodes=nnodes,
+            node_rank=node_rank,
+            endpoint=rdzv_endpoint,
+            model=model_path,
+            timeout=timeout,
+        )
         with telling_progress() as on_event:
-            ended = prove(name, checkout, python, on_event=on_event)
+            ended = prove(name, checkout, python, launch, on_event=on_event)
         if as_json:
             print_json(smoke_document(ended))
         else:

@@ -50,9 +50,10 @@ def smoke_document(report: SmokeReport) -> Document:
         "seconds": round(report.seconds, 3),
         "returncode": report.returncode,
         "timed_out": report.timed_out,
-        "log": str(report.log),
+        "log": str(report.log) if report.log else None,
         "proofs": [asdict(proof) for proof in report.proofs],
         "trouble": report.trouble,
+        "fault": error_document(report.fault)["error"] if report.fault else None,
     }
 
 

@@ -30,6 +30,7 @@ from rlinf_scaffold.report.summary import (
     by_section,
     curve_words,
     memory_words,
+    own_words,
     parity_words,
     reasons,
     tally,
@@ -169,14 +170,8 @@ def _claim(proof: Proof) -> _Claim:
         claim=claim,
         case=", ".join(it.strip() for it in case.rsplit("]", 1) if it),
         seconds=second_words(proof.seconds),
-        message=_message(proof),
+        message=own_words(proof),
     )
-
-
-def _message(proof: Proof) -> str:
-    """Return what a proof says beyond what was measured and why."""
-    repeats = proof.cause is not None and proof.message.endswith(proof.cause)
-    return "" if repeats else proof.message
 
 
 def _figures(report: SmokeReport, evidence: Shown) -> Iterator[_Figure]:

@@ -6,7 +6,7 @@ import inspect
 import json
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +17,8 @@ from rlinf_scaffold.processes import run
 from rlinf_scaffold.smoke import probe
 
 PACKAGES: Final = ("torch", "transformers", "peft", "pytest", "omegaconf")
+# What a launcher needs besides; Ray Train imports pandas and pyarrow.
+RAY_PACKAGES: Final = ("ray", "pandas", "pyarrow")
 _TIMEOUT: Final = 60.0
 
 
@@ -51,16 +53,20 @@ def find_python(checkout_root: Path, given: Path | None) -> Path:
     return own.absolute() if own.is_file() else Path(sys.executable)
 
 
-def probe_interpreter(python: Path) -> Interpreter:
+def probe_interpreter(python: Path, extra: Sequence[str] = ()) -> Interpreter:
     """Ask an interpreter what it is and has, importing none of it.
+
+    Args:
+        python: the program.
+        extra: packages to ask for besides those that every smoke test needs.
 
     Raises:
         LaunchError: it cannot be started, or is no Python.
     """
     if python == Path(sys.executable):
-        answer = _parse(json.dumps(probe.describe([*PACKAGES])))
+        answer = _parse(json.dumps(probe.describe([*PACKAGES, *extra])))
     else:
-        answer = _parse(_ask(python))
+        answer = _parse(_ask(python, extra))
     if answer is None:
         raise LaunchError(str(python), "it does not answer as a Python interpreter")
     return Interpreter(
@@ -82,8 +88,9 @@ def require(interpreter: Interpreter) -> None:
         raise InterpreterError(interpreter.python, missing)
 
 
-def _ask(python: Path) -> str:
-    command = (python, "-c", inspect.getsource(probe), *PACKAGES)
+def _ask(python: Path, extra: Sequence[str]) -> str:
+    source = inspect.getsource(probe)
+    command: list[str | Path] = [python, "-c", source, *PACKAGES, *extra]
     return run(command, cwd=Path.cwd(), timeout=_TIMEOUT).output
 
 

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal
+from xml.etree import ElementTree
 
 from rlinf_scaffold.checkout import Checkout
+from rlinf_scaffold.errors import ScaffoldError
 from rlinf_scaffold.processes import Finished, run
-from rlinf_scaffold.smoke.junit import Outcome, Proof, parse_junit, parse_line
+from rlinf_scaffold.smoke.faults import Run, describe_end, find_fault, telling_lines
+from rlinf_scaffold.smoke.junit import (
+    Outcome,
+    Proof,
+    parse_junit,
+    parse_line,
+    proof_name,
+)
+from rlinf_scaffold.smoke.launch import Launch
 from rlinf_scaffold.smoke.sections import in_sections
 
-__all__ = ["Event", "Proof", "SmokeReport", "run_smoke"]
+__all__ = ["Event", "Launch", "Proof", "SmokeReport", "run_smoke"]
 
 _MOST_LINES: Final = 12
-_FOREIGN: Final = ("PYTEST_ADDOPTS", "RANK", "LOCAL_RANK", "WORLD_SIZE")
 _MODULE: Final = re.compile(r"No module named '(\w+)")
+# What torchrun and Ray put before what a rank prints.
+_PREFIX: Final = re.compile(
+    r"^(?:\[\w+\]:|(?:\x1b\[\d+m)?\(\w+ pid=\d+[^)]*\)(?:\x1b\[0m)? )", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +50,22 @@ class SmokeReport:
     Attributes:
         proofs: every proof that was begun.
         seconds: wall-clock time.
-        returncode: pytest's, or minus the number of the signal that ended it.
+        returncode: pytest's, or its launcher's; minus the signal that ended it.
         timed_out: whether it was ended because its time was over.
-        log: everything that was printed.
+        log: everything that was printed; None if it was not kept.
         python: what it ran in.
-        trouble: the telling lines of the log, if no proof came to an end of its own.
+        trouble: the telling lines of the log, if proofs did not come to an end.
+        fault: what ended it before its time.
     """
 
     proofs: tuple[Proof, ...]
     seconds: float
     returncode: int
     timed_out: bool
-    log: Path
+    log: Path | None
     python: Path
     trouble: tuple[str, ...] = ()
+    fault: ScaffoldError | None = None
 
     @property
     def failed(self) -> tuple[Proof, ...]:
@@ -74,8 +88,8 @@ class _Listener:
     running: str | None = None
 
     def hear(self, text: str) -> None:
-        line = parse_line(text)
-        if line is None:
+        line = parse_line(_PREFIX.sub("", text))
+        if line is None or line.proof in self.ended:
             return
         if line.outcome is None:
             self.running = line.proof
@@ -97,8 +111,8 @@ def run_smoke(
     checkout_root: Path,
     test: PurePosixPath,
     python: Path,
+    launch: Launch,
     *,
-    timeout: float,
     log: Path,
     on_event: Callable[[Event], None],
 ) -> SmokeReport:
@@ -108,81 +122,179 @@ def run_smoke(
         checkout_root: where it runs, and what ``rlinf`` is imported from.
         test: the test's file, relative to that.
         python: an interpreter with pytest and what the test imports.
-        timeout: seconds until the run is ended.
-        log: file that receives everything that is printed.
+        launch: on how many ranks, and what starts them.
+        log: file that receives everything that is printed; logs of single ranks lie
+            beside it.
         on_event: told of every proof as it ends.
 
     Raises:
         LaunchError: the interpreter cannot be started.
     """
-    listener = _Listener(on_event)
-    on_event(Event("imports", "started"))
-    with tempfile.TemporaryDirectory(prefix="rlinf-scaffold-") as folder:
-        junit = Path(folder, "junit.xml")
-        finished = run(
-            _command(python, test, junit),
-            cwd=checkout_root,
-            env=_environment(checkout_root),
-            timeout=timeout,
-            on_line=listener.hear,
+    smoke = _Smoke(checkout_root, test, python, launch, log, on_event)
+    worlds: list[_World] = []
+    tests: Sequence[str] = (str(test),)
+    for ranks in launch.worlds:
+        worlds.append(smoke.prove(ranks, tests))
+        tests = [f"{test}::{name}" for name in worlds[0].shared]
+        if worlds[-1].report.fault is not None or not tests:
+            break
+    return _joined(worlds)
+
+
+@dataclass(frozen=True, slots=True)
+class _World:
+    """How proofs went on one number of ranks, and which tests need them all."""
+
+    ranks: int
+    report: SmokeReport
+    shared: tuple[str, ...]
+
+    def labelled(self) -> tuple[Proof, ...]:
+        """Return the proofs, those of all ranks with the number of these."""
+        shared = {proof_name(name) for name in self.shared}
+        return tuple(
+            replace(it, name=f"{it.name} on {_count(self.ranks)}")
+            if it.name in shared
+            else it
+            for it in self.report.proofs
+        )
+
+
+@dataclass(slots=True)
+class _Smoke:
+    """A smoke test, and when it began."""
+
+    root: Path
+    test: PurePosixPath
+    python: Path
+    launch: Launch
+    log: Path
+    on_event: Callable[[Event], None]
+    began: float = field(default_factory=time.monotonic)
+
+    def prove(self, ranks: int, tests: Sequence[str]) -> _World:
+        """Run tests, given by node id, on this many ranks."""
+        is_first = ranks == self.launch.ranks
+        log = self.log if is_first else self.log.with_suffix(f".{ranks}.log")
+        listener = _Listener(self.on_event)
+        several = len(self.launch.worlds) > 1
+        where = f"imports on {_count(ranks)}" if several else "imports"
+        self.on_event(Event(where, "started"))
+        with tempfile.TemporaryDirectory(prefix="rlinf-scaffold-") as folder:
+            reports = Path(folder)
+            logs = log.with_suffix(".ranks")
+            finished = run(
+                self.launch.command(self.python, self.root, tests, reports, logs),
+                cwd=self.root,
+                env=self.launch.environment(self.root, ranks),
+                timeout=self.began + self.launch.timeout - time.monotonic(),
+                on_line=listener.hear,
+                log=log,
+            )
+            found = tuple(_by_rank(reports))
+        proofs = _merged(found) if found else listener.proofs(finished)
+        ended = Run(
+            finished=finished,
+            output=_PREFIX.sub("", "\n".join([finished.output, *_texts(logs)])),
+            during=_where(proofs, listener),
+            endpoint=self.launch.endpoint,
+            python=self.python,
             log=log,
         )
-        if junit.is_file():
-            proofs = parse_junit(junit.read_text("utf-8"))
-        else:
-            proofs = listener.proofs(finished)
-    return SmokeReport(
-        proofs=in_sections(proofs, Checkout(checkout_root).read(test) or ""),
-        seconds=finished.seconds,
-        returncode=finished.returncode,
-        timed_out=finished.timed_out,
-        log=log,
-        python=python,
-        trouble=_trouble(proofs, finished, python),
+        fault = find_fault(ended)
+        report = SmokeReport(
+            proofs=in_sections(proofs, Checkout(self.root).read(self.test) or ""),
+            seconds=finished.seconds,
+            returncode=finished.returncode,
+            timed_out=finished.timed_out,
+            log=log,
+            python=self.python,
+            trouble=_trouble(proofs, ended, fault),
+            fault=fault,
+        )
+        return _World(ranks, report, _shared(found[0]) if found else ())
+
+
+def _by_rank(folder: Path) -> Iterator[str]:
+    """Yield the JUnit XML of every rank that has written one, the lowest rank's first."""
+    by_rank = {int(it.stem.partition("_")[2]): it for it in folder.glob("rank_*.xml")}
+    for rank in sorted(by_rank):
+        yield by_rank[rank].read_text("utf-8")
+
+
+def _texts(logs: Path) -> Iterator[str]:
+    """Yield what ranks printed that a launcher kept apart; it shows the first one's."""
+    for path in sorted(logs.glob("*/attempt_0/*/std*.log")):
+        if path.parent.name != "0":
+            yield path.read_text("utf-8", "replace")
+
+
+def _shared(report: str) -> tuple[str, ...]:
+    """Return the tests that need all ranks, which they record."""
+    cases = ElementTree.fromstring(report).iter("testcase")
+    return tuple(
+        case.get("name", "")
+        for case in cases
+        if any(it.get("name") == "ranks" for it in case.iter("property"))
     )
 
 
-def _command(python: Path, test: PurePosixPath, junit: Path) -> Sequence[str | Path]:
-    options = ("-v", "-p", "no:cacheprovider", "-o", "addopts=", "--color=no")
-    return (python, "-m", "pytest", *options, f"--junitxml={junit}", str(test))
+def _merged(reports: Sequence[str]) -> tuple[Proof, ...]:
+    """Return the first rank's proofs, and what did not hold on other ranks alone."""
+    first, *others = map(parse_junit, reports)
+    missed = {proof.name for proof in first if proof.outcome in ("failed", "error")}
+    proofs = list(first)
+    for rank, other in enumerate(others, start=1):
+        for proof in other:
+            if proof.outcome in ("failed", "error") and proof.name not in missed:
+                proofs.append(replace(proof, name=f"{proof.name} (report {rank})"))
+    return tuple(proofs)
 
 
-def _environment(checkout_root: Path) -> Mapping[str, str]:
-    """Return this process's environment, without what would steer pytest or ranks."""
-    inherited = {key: it for key, it in os.environ.items() if key not in _FOREIGN}
-    paths = [str(checkout_root), *filter(None, [inherited.get("PYTHONPATH")])]
-    return {
-        **inherited,
-        "HF_HUB_OFFLINE": "1",
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        "PYTHONPATH": os.pathsep.join(paths),
-        "PYTHONUNBUFFERED": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-    }
+def _where(proofs: Sequence[Proof], listener: _Listener) -> str:
+    """Return the proof that a run ended in, or the first one that did not come to it."""
+    if listener.running is not None:
+        return listener.running
+    return next((proof.name for proof in proofs if proof.outcome == "error"), "")
+
+
+def _joined(worlds: Sequence[_World]) -> SmokeReport:
+    """Return one report of all worlds; what is the same in all stands there once."""
+    if len(worlds) == 1:
+        return worlds[0].report
+    reports = [world.report for world in worlds]
+    worst = next((it for it in reports if not it.ok), reports[0])
+    return replace(
+        worst,
+        proofs=tuple(proof for world in worlds for proof in world.labelled()),
+        seconds=sum(report.seconds for report in reports),
+    )
+
+
+def _count(ranks: int) -> str:
+    return "1 rank" if ranks == 1 else f"{ranks} ranks"
 
 
 def _ending(finished: Finished) -> str:
     if finished.timed_out:
         return f"time was over after {finished.seconds:.0f} s"
-    if finished.returncode < 0:
-        return (
-            f"the interpreter was ended by {signal.Signals(-finished.returncode).name}"
-        )
-    return f"the interpreter ended with status {finished.returncode}"
+    return f"the interpreter {describe_end(finished.returncode)}"
 
 
 def _trouble(
-    proofs: Sequence[Proof], finished: Finished, python: Path
+    proofs: Sequence[Proof], ended: Run, fault: ScaffoldError | None
 ) -> tuple[str, ...]:
+    if fault is not None:
+        return (_ending(ended.finished), *telling_lines(ended.output))
     if any(proof.outcome in ("passed", "failed") for proof in proofs):
         return ()
-    lines = [line.rstrip() for line in finished.output.splitlines() if line.strip()]
+    lines = [line.rstrip() for line in ended.output.splitlines() if line.strip()]
     raised = [line[1:].strip() for line in lines if re.match(r"E\s", line)]
     telling = list(dict.fromkeys(raised))[:_MOST_LINES] or lines[-_MOST_LINES:]
     modules = dict.fromkeys(_MODULE.findall("\n".join(telling)))
     advice = [
-        f"install it where the proof runs: {python} -m pip install {module}"
+        f"install it where the proof runs: {ended.python} -m pip install {module}"
         for module in modules
         if module != "rlinf"
     ]
-    return (_ending(finished), *telling, *advice)
+    return (_ending(ended.finished), *telling, *advice)

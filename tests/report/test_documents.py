@@ -25,7 +25,16 @@ OUTCOME = [
     *("checkout", "layout", "contract", "spec", "base", "changes", "applied"),
     *("notes", "smoke"),
 ]
-SMOKE = ["ok", "seconds", "returncode", "timed_out", "log", "proofs", "trouble"]
+SMOKE = [
+    "ok",
+    "seconds",
+    "returncode",
+    "timed_out",
+    "log",
+    "proofs",
+    "trouble",
+    "fault",
+]
 PROOF = ["name", "outcome", "seconds", "measured", "bound", "cause", "message"]
 
 
@@ -73,6 +82,7 @@ def test_a_smoke_report(failed: SmokeReport) -> None:
         "timed_out": False,
         "log": "/logs/foo.log",
         "trouble": [],
+        "fault": None,
     }
 
 

@@ -8,6 +8,7 @@ from textwrap import dedent
 import pytest
 
 from rlinf_scaffold.errors import LaunchError
+from rlinf_scaffold.smoke.launch import Launch
 from rlinf_scaffold.smoke.run import Event, SmokeReport, run_smoke
 
 TEST = PurePosixPath("tests/test_smoke.py")
@@ -20,7 +21,12 @@ def test_good(record_property):
 
 
 def prove(
-    root: Path, source: str, *, timeout: float = 60, events: list[Event] | None = None
+    root: Path,
+    source: str,
+    *,
+    timeout: float = 60,
+    events: list[Event] | None = None,
+    launch: Launch | None = None,
 ) -> SmokeReport:
     path = root / TEST
     path.parent.mkdir(exist_ok=True)
@@ -30,7 +36,7 @@ def prove(
         root,
         TEST,
         Path(sys.executable),
-        timeout=timeout,
+        launch or Launch(timeout=timeout),
         log=root / "smoke.log",
         on_event=heard.append,
     )
@@ -50,6 +56,7 @@ def test_a_passing_proof(tmp_path: Path) -> None:
     assert (proof.measured, proof.bound, proof.cause) == ("1e-7", "<= 1e-5", "none")
     assert report.seconds >= proof.seconds
     assert report.python == Path(sys.executable)
+    assert report.log is not None
     assert "1 passed" in report.log.read_text()
     assert events == [Event("imports", "started"), Event("good", "passed")]
 
@@ -229,7 +236,7 @@ def test_an_interpreter_that_is_not_there(tmp_path: Path) -> None:
             tmp_path,
             TEST,
             tmp_path / "python",
-            timeout=60,
+            Launch(),
             log=tmp_path / "log",
             on_event=lambda _: None,
         )
