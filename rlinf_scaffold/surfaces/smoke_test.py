@@ -7,6 +7,8 @@ from pathlib import PurePosixPath
 
 from rlinf_scaffold.changes import FileChange
 from rlinf_scaffold.checkout import Tree
+from rlinf_scaffold.native import read_native
+from rlinf_scaffold.recipes import recipe_path
 from rlinf_scaffold.rendering import render
 from rlinf_scaffold.surfaces import Job, Surface
 
@@ -18,7 +20,14 @@ def smoke_test_path(name: str) -> PurePosixPath:
 
 def _plan(tree: Tree, job: Job) -> Iterator[FileChange]:
     path = smoke_test_path(job.spec.name)
-    values = {**job.values, "path": path, "settings": job.settings}
+    source = PurePosixPath(job.spec.recipe)
+    values = {
+        **job.values,
+        "path": path,
+        "settings": job.settings,
+        "recipe": recipe_path(source, job.spec),
+        "native": read_native(tree),
+    }
     text = render("smoke_test.py.j2", values)
     yield FileChange(path, before=tree.read(path), after=text)
 

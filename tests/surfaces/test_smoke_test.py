@@ -5,12 +5,14 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import pytest
 from ruff.__main__ import find_ruff_bin
+from workers import ACTS, TRAINS
 
-from rlinf_scaffold.checkout import MemoryTree
+from rlinf_scaffold.checkout import MemoryTree, Tree
 from rlinf_scaffold.processes import run
 from rlinf_scaffold.rendering import templates_folder
 from rlinf_scaffold.surfaces import Job
@@ -18,10 +20,24 @@ from rlinf_scaffold.surfaces.smoke_test import smoke_test_path, surface
 
 JobOf = Callable[..., Job]
 LONGEST = "x" * 18 + "_y" * 7
+# Workers that the proof drives, and recipes that it validates.
+DRIVEN = MemoryTree.of(
+    {
+        "rlinf/config.py": "def validate_cfg(cfg): ...\n",
+        "rlinf/workers/actor/fsdp_actor_worker.py": TRAINS,
+        "rlinf/workers/rollout/hf/huggingface_worker.py": ACTS,
+    }
+)
 
 
-def text(job: Job) -> str:
-    (change,) = surface.plan(MemoryTree(), job)
+@pytest.fixture
+def job(job: JobOf) -> JobOf:
+    recipe = "examples/embodiment/config/maniskill_ppo_openvla.yaml"
+    return partial(job, recipe=recipe)
+
+
+def text(job: Job, tree: Tree | None = None) -> str:
+    (change,) = surface.plan(tree or MemoryTree(), job)
     return change.after or ""
 
 
@@ -96,6 +112,7 @@ def test_the_file_stands_alone(job: JobOf) -> None:
     }
 
 
+@pytest.mark.parametrize("tree", [MemoryTree(), DRIVEN], ids=["plain", "driven"])
 @pytest.mark.parametrize("name", ["a", "my_vla", LONGEST])
 @pytest.mark.parametrize("module", ["transformers", "a_package.of_somebody.modeling"])
 @pytest.mark.parametrize(
@@ -103,11 +120,12 @@ def test_the_file_stands_alone(job: JobOf) -> None:
     ["GPT2LMHeadModel", "AnUnusuallyLongNameOfAModelForCausalLanguageModeling"],
 )
 def test_the_checkouts_own_linter_finds_nothing(
-    tmp_path: Path, job: JobOf, name: str, module: str, base_class: str
+    tmp_path: Path, job: JobOf, tree: Tree, name: str, module: str, base_class: str
 ) -> None:
     settings = templates_folder() / "checkouts/registry/pyproject.toml"
     shutil.copy(settings, tmp_path)
     base = replace(job().base, class_name=base_class, module=module)
-    (tmp_path / "test_it.py").write_text(text(replace(job(name), base=base)))
+    source = text(replace(job(name), base=base), tree)
+    (tmp_path / "test_it.py").write_text(source)
     assert ruff(tmp_path, "check", "--preview", "--no-cache") == ""
     assert ruff(tmp_path, "format", "--diff", "--no-cache") == ""
