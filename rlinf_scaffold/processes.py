@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import selectors
+import shutil
 import signal
 import subprocess  # noqa: TID251
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -19,6 +21,12 @@ _TICK = 0.05
 _DYING = 5.0
 _MORE_THAN_A_PIPE_HOLDS = 1 << 20
 _MARK = "RLINF_SCAFFOLD_RUN"
+# Has Linux kill this process when the one that started it is gone, then becomes another.
+_TIE = """
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(1, 9)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,7 @@ def run(
     on_line: Callable[[str], None] | None = None,
     log: Path | None = None,
     grace: float = 5.0,
+    tied: bool = False,
 ) -> Finished:
     """Run a command to its end, and everything that it started with it.
 
@@ -63,10 +72,13 @@ def run(
         on_line: called with each line of output, without its ending, as it comes.
         log: file that receives the raw output as it comes.
         grace: seconds between asking and killing.
+        tied: whether Linux is to kill it even if this process is killed.
 
     Raises:
         LaunchError: the program cannot be started.
     """
+    if tied and sys.platform == "linux":
+        command = _tied(command)
     began = time.monotonic()
     deadline = None if timeout is None else began + timeout
     output = bytearray()
@@ -86,6 +98,13 @@ def run(
         on_line(_text(output[told:]))
     seconds = time.monotonic() - began
     return Finished(process.returncode, _text(output), seconds, timed_out)
+
+
+def _tied(command: Sequence[str | Path]) -> Sequence[str | Path]:
+    program = shutil.which(command[0])
+    if program is None:
+        raise LaunchError(str(command[0]), "no such program")
+    return (sys.executable, "-I", "-S", "-c", _TIE, program, *command[1:])
 
 
 def _text(raw: bytes | bytearray) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -27,7 +26,7 @@ _STATUSES: Final = range(6)
 
 # What a generated test says of another rank.
 _RANK: Final = re.compile(
-    r"(?P<who>rank \d+) (?:(?P<hung>hung)|was ended by (?P<signal>SIG\w+)|"
+    r"(?P<who>rank \d+|all ranks) (?:(?P<hung>hung)|was ended by (?P<signal>SIG\w+)|"
     r"ended with status (?P<status>\d+)|(?P<died>died))"
 )
 # What torchrun says of the first rank that failed.
@@ -40,13 +39,17 @@ _BACKEND: Final = re.compile(
     r"this torch has no (\w+)|package doesn't have (\w+) built in", re.IGNORECASE
 )
 _MISSED: Final = re.compile(r"Rendezvous(?:Timeout|Connection)Error")
-_TELLING: Final = re.compile(
-    r"^(?:\[\w+\]:)?(?:(?:E +)?rank \d+ (?:hung|was ended|ended|died)|Fatal Python error|"
-    r"Current thread|Thread 0x|.*Rendezvous\w*Error|.*EADDRINUSE)",
-    re.MULTILINE,
+# Where the telling part of an output begins, what tells most first.
+_TELLING: Final = tuple(
+    re.compile(pattern, re.MULTILINE)
+    for pattern in (
+        r"^(?:E +)?rank \d+ (?:hung|was ended|ended|died)",
+        r"^Current thread|^Root Cause",
+        r"EADDRINUSE|[Aa]ddress already in use|Rendezvous\w*Error",
+    )
 )
 _PYTEST: Final = re.compile(r"/(?:_pytest|pluggy)/|^\s*$")
-_RULE: Final = re.compile(r"^(?:-{8,}|={8,}|_{8,})")
+_END: Final = re.compile(r"^(?:-{8,} Captured|_{8,}|={8,} short)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +58,8 @@ class Run:
 
     Attributes:
         finished: how its process ended.
-        output: what it and its ranks printed.
+        output: what it printed, and its first rank.
+        others: what each of the other ranks printed, where a launcher keeps that apart.
         during: the proof that it ended in, if that is known.
         endpoint: where ranks were to find each other.
         python: what it ran in.
@@ -64,6 +68,7 @@ class Run:
 
     finished: Finished
     output: str
+    others: tuple[str, ...] = ()
     during: str
     endpoint: str
     python: Path
@@ -99,18 +104,20 @@ def describe_end(status: int) -> str:
     return f"was ended by {signal.Signals(-status).name}"
 
 
-def telling_lines(output: str) -> tuple[str, ...]:
-    """Return what a run says of its trouble: where ranks stood, or how it ends."""
-    if (start := _TELLING.search(output)) is None:
-        return _some(output.splitlines()[-MOST_LINES:])
-    lines = output[start.start() :].splitlines()
-    end = next((n for n, line in enumerate(lines) if _RULE.match(line)), len(lines))
-    return _some(lines[:end])
+def telling_lines(run: Run) -> tuple[str, ...]:
+    """Return what ranks say of their trouble: where they stood, or how they end."""
+    others = [line for text in run.others for line in _telling(text)]
+    lines = _telling(run.output) or run.output.splitlines()[-MOST_LINES:]
+    return (*(line.rstrip() for line in lines), *others)
 
 
-def _some(lines: Iterable[str]) -> tuple[str, ...]:
-    telling = [line.rstrip() for line in lines if not _PYTEST.search(line)]
-    return tuple(telling[:MOST_LINES])
+def _telling(text: str) -> list[str]:
+    starts = (pattern.search(text) for pattern in _TELLING)
+    if (start := next(filter(None, starts), None)) is None:
+        return []
+    lines = text[text.rfind("\n", 0, start.start()) + 1 :].splitlines()
+    end = next((n for n, line in enumerate(lines) if _END.match(line)), len(lines))
+    return [line for line in lines[:end] if not _PYTEST.search(line)][:MOST_LINES]
 
 
 def _told(told: re.Match[str], run: Run) -> ScaffoldError:

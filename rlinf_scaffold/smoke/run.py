@@ -190,13 +190,15 @@ class _Smoke:
                 timeout=self.began + self.launch.timeout - time.monotonic(),
                 on_line=listener.hear,
                 log=log,
+                tied=True,
             )
             found = tuple(_by_rank(reports))
         proofs = _merged(found) if found else listener.proofs(finished)
         ended = Run(
             finished=finished,
-            output=_PREFIX.sub("", "\n".join([finished.output, *_texts(logs)])),
-            during=_where(proofs, listener),
+            output=_PREFIX.sub("", finished.output),
+            others=tuple(_texts(logs)),
+            during=next((it.name for it in proofs if it.outcome == "error"), ""),
             endpoint=self.launch.endpoint,
             python=self.python,
             log=log,
@@ -251,13 +253,6 @@ def _merged(reports: Sequence[str]) -> tuple[Proof, ...]:
     return tuple(proofs)
 
 
-def _where(proofs: Sequence[Proof], listener: _Listener) -> str:
-    """Return the proof that a run ended in, or the first one that did not come to it."""
-    if listener.running is not None:
-        return listener.running
-    return next((proof.name for proof in proofs if proof.outcome == "error"), "")
-
-
 def _joined(worlds: Sequence[_World]) -> SmokeReport:
     """Return one report of all worlds; what is the same in all stands there once."""
     if len(worlds) == 1:
@@ -285,7 +280,7 @@ def _trouble(
     proofs: Sequence[Proof], ended: Run, fault: ScaffoldError | None
 ) -> tuple[str, ...]:
     if fault is not None:
-        return (_ending(ended.finished), *telling_lines(ended.output))
+        return (_ending(ended.finished), *telling_lines(ended))
     if any(proof.outcome in ("passed", "failed") for proof in proofs):
         return ()
     lines = [line.rstrip() for line in ended.output.splitlines() if line.strip()]
