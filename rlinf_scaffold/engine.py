@@ -31,6 +31,7 @@ class Engine:
 
     Attributes:
         has_fsdp2: whether there is a function that applies FSDP2.
+        has_node_mesh: whether ranks can be set out by nodes, as hybrid_shard needs.
         takes_model_type: whether the wrap policy depends on the model's type.
         ignores_config: where the wrap policy is made without the recipe's settings.
         asks_platform: where the loader asks for the platform of an accelerator without
@@ -38,6 +39,7 @@ class Engine:
     """
 
     has_fsdp2: bool = True
+    has_node_mesh: bool = False
     takes_model_type: bool = True
     ignores_config: Line | None = None
     asks_platform: Line | None = None
@@ -51,8 +53,10 @@ def read_engine(tree: Tree) -> Engine:
     """
     body = parse(tree.read(FUNCTIONS) or "", FUNCTIONS).body
     wrap_policy = find_function(body, WRAP_POLICY)
+    mesh = find_function(body, "create_device_mesh")
     return Engine(
         has_fsdp2=find_function(body, "apply_fsdp2_to_model") is not None,
+        has_node_mesh=mesh is not None and "fsdp_size" in parameter_names(mesh),
         takes_model_type=wrap_policy is not None
         and "model_type" in parameter_names(wrap_policy),
         ignores_config=next(_without_config(tree), None),

@@ -53,6 +53,18 @@ def test_reads_each_generation(layout: str) -> None:
     assert found == PRACTICE[layout]
 
 
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("", False),
+        ("def create_device_mesh(world_size): ...", False),
+        ("def create_device_mesh(world_size, fsdp_size): ...", True),
+    ],
+)
+def test_reads_whether_ranks_are_set_out_by_nodes(code: str, expected: bool) -> None:
+    assert read_engine(MemoryTree.of({FUNCTIONS: code})).has_node_mesh == expected
+
+
 def test_what_templates_take_for_granted_is_main() -> None:
     assert read_engine(TREES["registry"]) == Engine()
 

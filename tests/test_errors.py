@@ -142,6 +142,14 @@ TABLE: list[tuple[ScaffoldError, int, str]] = [
         "--python, or skip the proof with --no-smoke",
     ),
     (
+        errors.InterpreterError(
+            Path("/bin/python"), ["torch"], task="plan memory", otherwise=""
+        ),
+        18,
+        "/bin/python cannot plan memory: no torch. Install with `/bin/python -m pip "
+        "install torch`, choose another interpreter with --python",
+    ),
+    (
         errors.EditedSinceError([ONE, TWO]),
         19,
         "edited since it was written: rlinf/config.py, rlinf/models/__init__.py. "

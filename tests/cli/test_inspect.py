@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from terminal import rlinf_scaffold
 from trees import in_every_layout
+from zoo import write_zoo
 
 from rlinf_scaffold.layouts import LOADER
 
@@ -43,3 +45,44 @@ def test_inspect_refuses_a_name_that_no_model_can_have(root: Path) -> None:
     ended = rlinf_scaffold("inspect", "--checkout", root, "--name", "Foo")
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith("error: --name 'Foo'")
+
+
+def test_inspect_says_what_a_base_is(tmp_path: Path) -> None:
+    words = ("inspect", "--base", "zoo:ZooForCausalLM", "--python", write_zoo(tmp_path))
+    ended = rlinf_scaffold(*words)
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.startswith("ZooForCausalLM (zoo), the defaults of ZooConfig\n")
+    document = rlinf_scaffold(*words, "--format", "json").json
+    assert document["base"]["class_name"] == "ZooForCausalLM"
+    assert document["memory"] is None
+
+
+def test_inspect_plans_memory(root: Path, tmp_path: Path) -> None:
+    python = write_zoo(tmp_path)
+    words = ("inspect", "--base", "zoo:ZooForCausalLM", "--python", python)
+    batch = ("--micro-batch", "4", "--tokens", "9", "--wrap", "ZooBody")
+    where = ("--ranks", "16", "--gpus-per-node", "4", "--checkout", root)
+    ended = rlinf_scaffold(*words, *batch, *where)
+    assert (ended.code, ended.err) == (0, "")
+    assert "\nMemory of each rank, 16 in all, 4 on each node\n" in ended.out
+    document = rlinf_scaffold(*words, *batch, *where, "--format", "json").json
+    assert document["checkout"] == str(root)
+    memory = document["memory"]
+    assert (memory["ranks"], memory["gpus_per_node"]) == (16, 4)
+    assert (memory["batch"]["samples"], memory["batch"]["tokens"]) == (4, 9)
+    assert memory["wrappings"][0]["layers"] == ["ZooBody"]
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (("--ranks", "4"), "--ranks 4: memory is planned for a base: give it with"),
+        (("--base", "zoo:ZooForCausalLM", "--ranks", "0"), "--ranks 0: must be at"),
+    ],
+)
+def test_inspect_refuses_ranks_for_nothing(
+    root: Path, words: tuple[str, ...], error: str
+) -> None:
+    ended = rlinf_scaffold("inspect", "--checkout", root, *words)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith(f"error: {error}")
