@@ -44,12 +44,13 @@ def changes_document(changes: ChangeSet) -> list[Document]:
 
 
 def smoke_document(report: SmokeReport) -> Document:
-    """Return a smoke test's report."""
+    """Return a smoke test's report; `docs/smoke-report.schema.json` says what it is."""
     return {
         "ok": report.ok,
         "seconds": round(report.seconds, 3),
         "returncode": report.returncode,
         "timed_out": report.timed_out,
+        "python": str(report.python),
         "log": str(report.log) if report.log else None,
         "proofs": [asdict(proof) for proof in report.proofs],
         "trouble": report.trouble,

@@ -85,7 +85,7 @@ def _placed(
         return
     if unit.own:
         share = width * unit.own / inside
-        own = ("in no unit below", count_words(unit.own))
+        own = ("of its own", count_words(unit.own))
         yield depth + 1, _box(own, left, share, depth + 1, "own")
         left += share
     for child in unit.children:
@@ -97,15 +97,15 @@ def _placed(
 def _box(
     labels: tuple[str, str], left: float, width: float, depth: int, kind: str
 ) -> str:
-    top = depth * _ROW
+    top, gap = depth * _ROW, min(0.75, width / 4)
     return tag(
         "g",
         title(": ".join(labels)),
         tag(
             "rect",
-            x=left + 0.75,
+            x=left + gap,
             y=top + 0.75,
-            width=max(width - 1.5, 0.5),
+            width=width - 2 * gap,
             height=_ROW - 1.5,
             rx=min(4, width / 4),
             class_=f"unit {kind}",
@@ -215,7 +215,8 @@ def _bounds(values: Iterator[float] | Sequence[float]) -> tuple[float, float]:
     """Return what holds all values, with a little room around them."""
     known = sorted(values)
     low, high = known[0], known[-1]
-    room = (high - low) * 0.06 or abs(low) * 0.1 or 1.0
+    scarce = 1e-9 * max(1.0, abs(low), abs(high))
+    room = (high - low) * 0.06 if high - low > scarce else max(1.0, abs(low) * 0.1)
     return low - room, high + room
 
 

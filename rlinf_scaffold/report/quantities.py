@@ -36,4 +36,4 @@ def _with_unit(count: float, step: int, units: tuple[str, ...], space: str) -> s
         value, unit = value / step, larger.pop(0)
     if unit == units[0]:
         return f"{value:.0f}{space}{unit}"
-    return f"{value:.3g}{space}{unit}" if value < 1000 else f"{value:.0f}{space}{unit}"
+    return f"{value:.3g}{space}{unit}" if value < 999.5 else f"{value:.0f}{space}{unit}"

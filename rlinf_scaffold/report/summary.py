@@ -48,6 +48,12 @@ def reasons(report: SmokeReport) -> Sequence[str]:
     return sorted({proof.message or proof.name for proof in skipped})
 
 
+def own_words(proof: Proof) -> str:
+    """Return what a proof says beyond what was measured, and why."""
+    repeats = proof.cause is not None and proof.message.endswith(proof.cause)
+    return "" if repeats else proof.message
+
+
 def slowest_words(report: SmokeReport) -> str:
     """Return which proofs took longest, or nothing where there is little to choose."""
     proofs = sorted(report.proofs, key=lambda proof: proof.seconds, reverse=True)

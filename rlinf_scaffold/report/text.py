@@ -12,6 +12,19 @@ from rich.table import Table
 from rich.text import Text
 
 from rlinf_scaffold.changes import ChangeSet, Kind
+from rlinf_scaffold.report.evidence import shown
+from rlinf_scaffold.report.summary import (
+    by_section,
+    curve_words,
+    memory_words,
+    own_words,
+    parity_words,
+    reasons,
+    slowest_words,
+    tally,
+    version_words,
+    world_words,
+)
 
 if TYPE_CHECKING:
     from rlinf_scaffold.commands.check import Audit
@@ -79,12 +92,11 @@ def smoke_text(report: SmokeReport) -> RenderableType:
     """Return the proofs as a table, the failures in full, and a verdict."""
     parts: list[RenderableType] = []
     if report.proofs:
-        parts.append(_proof_table(report.proofs))
-    skipped = (proof for proof in report.proofs if proof.outcome == "skipped")
-    reasons = {proof.message or proof.name for proof in skipped}
+        parts.append(_proof_table(report))
     parts.extend(
-        Text(f"- does not apply: {it}", style="yellow") for it in sorted(reasons)
+        Text(f"- does not apply: {it}", style="yellow") for it in reasons(report)
     )
+    parts.extend(Text(it, style="dim") for it in _figures(report))
     for proof in report.failed:
         parts.append(Text(f"✗ {proof.name}", style="bold red"))
         parts.extend(_indented(line) for line in _failure(proof))
@@ -94,35 +106,57 @@ def smoke_text(report: SmokeReport) -> RenderableType:
     return Group(*parts)
 
 
+def _figures(report: SmokeReport) -> Iterator[str]:
+    """Yield what was measured besides the proofs, a line each."""
+    evidence = shown(report.proofs)
+    yield from (f"adapted to this machine: {it}" for it in evidence.shims)
+    for world in evidence.worlds[-1:]:
+        yield f"ran on {world_words(world)}; {version_words(world)}"
+    if words := parity_words(evidence.parities):
+        yield words
+    yield from map(curve_words, evidence.curves)
+    if evidence.memory:
+        yield memory_words(evidence.memory)
+    if words := slowest_words(report):
+        yield words
+
+
 def _failure(proof: Proof) -> Iterator[str]:
     if proof.measured and proof.bound:
         yield f"measured {proof.measured}, bound {proof.bound}"
     if proof.cause:
         yield f"likely cause: {proof.cause}"
-    if proof.message:
-        yield proof.message
+    if words := own_words(proof):
+        yield words
 
 
 def _indented(text: str) -> RenderableType:
     return Padding(Text(text), (0, 0, 0, 2), expand=False)
 
 
-def _proof_table(proofs: Sequence[Proof]) -> Table:
+def _proof_table(report: SmokeReport) -> Table:
+    """Return a line a proof: those that do not hold, then all others by section."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("")
     table.add_column("proof", overflow="fold")
     for heading in ("measured", "bound"):
         table.add_column(heading, no_wrap=True, max_width=_CELL)
     table.add_column("s", justify="right")
-    for proof in proofs:
-        table.add_row(
-            _MARKS[proof.outcome],
-            escape(proof.name),
-            _cell(proof.measured),
-            _cell(proof.bound),
-            f"{proof.seconds:.2f}",
-        )
+    others = (it for it in report.proofs if it.outcome in ("passed", "skipped"))
+    for section, proofs in [("", report.failed), *by_section(others).items()]:
+        if section:
+            table.add_row("", Text(section, style="dim"))
+        for proof in proofs:
+            table.add_row(*_cells(proof))
     return table
+
+
+def _cells(proof: Proof) -> Iterator[RenderableType]:
+    yield _MARKS[proof.outcome]
+    yield escape(proof.name)
+    yield _cell(proof.measured)
+    yield _cell(proof.bound)
+    yield f"{proof.seconds:.2f}"
 
 
 def _cell(value: str | None) -> Text:
@@ -133,15 +167,14 @@ def _cell(value: str | None) -> Text:
 
 
 def _verdict(report: SmokeReport) -> Text:
-    outcomes = [proof.outcome for proof in report.proofs]
-    passed, skipped = outcomes.count("passed"), outcomes.count("skipped")
-    tally = f"{passed} of {len(outcomes) - skipped} proofs passed"
-    if skipped:
-        tally += f", {skipped} do not apply"
     if report.ok:
-        return Text(f"Proved: {tally} in {report.seconds:.1f} s.", style="bold green")
+        return Text(
+            f"Proved: {tally(report)} in {report.seconds:.1f} s.", style="bold green"
+        )
     why = "it ran out of time" if report.timed_out else "see above"
-    return Text(f"Not proved: {tally}; {why}. Log: {report.log}", style="bold red")
+    return Text(
+        f"Not proved: {tally(report)}; {why}. Log: {report.log}", style="bold red"
+    )
 
 
 def audits_text(

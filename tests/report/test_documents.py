@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
 
+import pytest
 from inspections import inspection_of
+from jsonschema import Draft202012Validator
+from showing import FAILING, PROVED, proof, report_on
 from trees import audit_of
 
 from rlinf_scaffold.changes import ChangeSet
@@ -19,6 +24,7 @@ from rlinf_scaffold.report.documents import (
     outcome_document,
     smoke_document,
 )
+from rlinf_scaffold.smoke.junit import Evidence
 from rlinf_scaffold.smoke.run import SmokeReport
 
 OUTCOME = [
@@ -26,16 +32,21 @@ OUTCOME = [
     *("notes", "smoke"),
 ]
 SMOKE = [
-    "ok",
-    "seconds",
-    "returncode",
-    "timed_out",
-    "log",
-    "proofs",
-    "trouble",
-    "fault",
+    *("ok", "seconds", "returncode", "timed_out", "python", "log", "proofs"),
+    *("trouble", "fault"),
 ]
-PROOF = ["name", "outcome", "seconds", "measured", "bound", "cause", "message"]
+PROOF = [
+    *("name", "section", "outcome", "seconds", "measured", "bound", "cause"),
+    *("message", "evidence"),
+]
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    root = Path(__file__).parents[2]
+    text = (root / "docs" / "smoke-report.schema.json").read_text("utf-8")
+    document: dict[str, Any] = json.loads(text)
+    return document
 
 
 def through_json(document: object) -> object:
@@ -80,10 +91,59 @@ def test_a_smoke_report(failed: SmokeReport) -> None:
         "seconds": 12.346,
         "returncode": 1,
         "timed_out": False,
+        "python": "/bin/python",
         "log": "/logs/foo.log",
         "trouble": [],
         "fault": None,
     }
+
+
+SMOKE_REPORTS = {
+    "empty": report_on(),
+    "proved": report_on(*PROVED),
+    "failed": report_on(*FAILING),
+    "ended": replace(
+        report_on(trouble=("time was over", "no gloo")),
+        log=None,
+        fault=NotScaffoldedError("foo", []),
+    ),
+    "of another kind": report_on(proof("a", "b", Evidence("new", {"x": [None, {}]}))),
+}
+
+
+@pytest.mark.parametrize("report", SMOKE_REPORTS.values(), ids=SMOKE_REPORTS)
+def test_a_smoke_report_is_what_its_schema_says(
+    report: SmokeReport, schema: dict[str, Any]
+) -> None:
+    Draft202012Validator.check_schema(schema)
+    document = through_json(smoke_document(report))
+    assert [*Draft202012Validator(schema).iter_errors(document)] == []
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        Evidence("units", {"strategy": "fsdp", "tree": {"name": "a"}}),
+        Evidence("parity", {"sampling": "a", "rollout": ["1"], "training": [1]}),
+        Evidence("curve", {"algorithm": "ppo", "rewards": []}),
+        Evidence("memory", {"ranks": [{"rank": -1, "device": "a", "peak_bytes": 1}]}),
+        Evidence("shims", {"shims": "one"}),
+        Evidence("world", {"backend": "gloo", "size": 0, "device": "", "versions": {}}),
+    ],
+    ids=lambda it: it.kind,
+)
+def test_the_schema_refuses_evidence_that_is_not_as_agreed(
+    evidence: Evidence, schema: dict[str, Any]
+) -> None:
+    document = through_json(smoke_document(report_on(proof("a", "b", evidence))))
+    assert not Draft202012Validator(schema).is_valid(document)
+
+
+def test_the_schema_describes_every_key(schema: dict[str, Any]) -> None:
+    proof = schema["$defs"]["proof"]
+    for keys, described in ((SMOKE, schema), (PROOF, proof)):
+        assert [*described["properties"]] == keys == described["required"]
+        assert all(it["description"] for it in described["properties"].values())
 
 
 def test_audits(proved: SmokeReport) -> None:

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 import pytest
 from rich.console import Console, RenderableType
+from showing import AGREEING, FAILING, LEARNING, LOADING, SHARDING, SHIMS, report_on
 from trees import audit_of
 
 from rlinf_scaffold.changes import ChangeSet, FileChange
@@ -101,6 +102,8 @@ def test_a_proof_is_a_line(proved: SmokeReport) -> None:
 def test_a_failure_is_told_in_full(failed: SmokeReport) -> None:
     lines = [line.rstrip() for line in shown(smoke_text(failed)).splitlines()]
     start = lines.index("✗ padding does not matter")
+    assert lines.pop(start - 1).startswith("slowest: loss is that of one process [fsd")
+    start -= 1
     assert lines[start:] == [
         "✗ padding does not matter",
         "  measured a value that is far too wide for the column, bound <= 1e-5",
@@ -111,9 +114,29 @@ def test_a_failure_is_told_in_full(failed: SmokeReport) -> None:
         "Log: /logs/foo.log",
     ]
     *rows, skipped = lines[1:start]
-    assert [row[0] for row in rows] == ["✓", "✗", "✗", "-"]
+    assert [row[0] for row in rows] == ["✗", "✗", "✓", "-"]
     assert skipped.startswith("- does not apply: ")
-    assert "a value that is…  <= 1e-5" in rows[1]
+    assert "a value that is…  <= 1e-5" in rows[0]
+
+
+def test_figures_are_a_line_each() -> None:
+    lines = shown(smoke_text(report_on(*FAILING))).splitlines()
+    table = lines[: lines.index(f"adapted to this machine: {SHIMS[0]}")]
+    sections = [line.strip() for line in table if line[0] == " "][1:]
+    assert sections == [LOADING, AGREEING, SHARDING, LEARNING]
+    assert [line[0] for line in table[1:4]] == ["✗", "✗", " "]
+    assert lines[len(table) + 1 : len(table) + 7] == [
+        "ran on 2 ranks, gloo on cpu; torch 2.13.0, transformers 4.57.6, peft 0.21.2",
+        "of 224 log-probabilities, the two that are farthest apart differ by 0.9 "
+        "(-3.29 in training, -4.19 in rollout)",
+        "under ppo the mean reward is 0.815 after 13 updates; 0.75 is to be reached, "
+        "random actions get 0.375",
+        "under grpo the mean reward is 0.794 after 13 updates; 0.75 is to be reached, "
+        "random actions get 0.375",
+        "peak memory on cpu: rank 0 412 MiB, rank 1 398 MiB",
+        "slowest: learns to do as it is told [ppo] (7.90 s), learns to do as it is told "
+        "[grpo] (7.90 s), rlinf is this checkout (6.40 s)",
+    ]
 
 
 def test_a_run_that_came_to_nothing_says_what_the_log_says(
