@@ -30,7 +30,7 @@ class Subject:
 
 TEXT = Subject("text", "registry", "LlamaForCausalLM")
 POSITIONS = Subject("learnt positions, tied", "registry", "GPT2LMHeadModel")
-IMAGES = Subject("images", "registry", "Qwen2_5_VLForConditionalGeneration")
+IMAGES = Subject("images", "registry", "LlavaForConditionalGeneration")
 LOGITS = Subject("logits", "string_chain", "LlamaForCausalLM")
 
 

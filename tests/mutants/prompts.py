@@ -66,16 +66,23 @@ MUTANTS = (
         ),
     ),
     mutant(
-        "attention mask dropped in training",
+        "padding attended to in training",
         "Training attends to padding, the rollout does not.",
-        policy(_TRAINING_MASK, _TRAINING_MASK.replace("=attention_mask", "=None")),
+        policy(
+            _TRAINING_MASK,
+            _TRAINING_MASK.replace(
+                "=attention_mask", "=torch.ones_like(attention_mask)"
+            ),
+        ),
     ),
     mutant(
         "attention mask dropped in the rollout",
         "The rollout attends to padding, training does not.",
         policy(
             "            **inputs,\n            do_sample",
-            '            inputs["input_ids"],\n            do_sample',
+            '            inputs["input_ids"],\n'
+            '            attention_mask=torch.ones_like(inputs["input_ids"]),\n'
+            "            do_sample",
         ),
     ),
     mutant(

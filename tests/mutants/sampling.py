@@ -127,10 +127,16 @@ MUTANTS = (
     ),
     mutant(
         "minus infinity for dropped bins",
-        "Dropped bins get -inf, and their part of the entropy's gradient is NaN.",
+        "The entropy of a dropped bin is 0 times minus infinity.",
         policy(
             "    lowest = torch.finfo(logits.dtype).min\n    sorted",
             '    lowest = float("-inf")\n    sorted',
+        ),
+        policy(
+            _ENTROPY,
+            "-(\n"
+            "                action_logits.softmax(dim=-1) * action_logits.log_softmax(dim=-1)\n"
+            "            ).sum(dim=-1)",
         ),
     ),
     mutant(
