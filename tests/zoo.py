@@ -206,6 +206,12 @@ class ZooQuietLM(ZooForCausalLM):
         os._exit(3)
 
 
+class ZooEndlessLM(ZooForCausalLM):
+    def __init__(self, config):
+        while True:
+            pass
+
+
 class ZooBrokenLM(ZooForCausalLM):
     def __init__(self, config):
         super().__init__(config)

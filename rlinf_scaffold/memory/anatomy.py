@@ -61,13 +61,20 @@ class _Answer(TypedDict):
     wrappings: dict[str, _Wrapping]
 
 
-def ask(python: Path, base: Base, wrap: Mapping[str, Sequence[str] | None]) -> Anatomy:
+def ask(
+    python: Path,
+    base: Base,
+    wrap: Mapping[str, Sequence[str] | None],
+    *,
+    timeout: float = _TIMEOUT,
+) -> Anatomy:
     """Return what a base is made of; it is built without memory in its own process.
 
     Args:
         python: an interpreter that has torch and transformers.
         base: the base.
         wrap: the classes to wrap, by version of FSDP; None are those that it names.
+        timeout: seconds that it may take.
 
     Raises:
         UnsupportedBaseError: it cannot be built; with what Python says.
@@ -84,7 +91,7 @@ def ask(python: Path, base: Base, wrap: Mapping[str, Sequence[str] | None]) -> A
     }
     command = (python, "-c", inspect.getsource(probe), json.dumps(question))
     env = {**os.environ, **_OFFLINE}
-    finished = run(command, cwd=Path.cwd(), env=env, timeout=_TIMEOUT)
+    finished = run(command, cwd=Path.cwd(), env=env, timeout=timeout)
     last = finished.output.rstrip().rpartition("\n")[2]
     if finished.returncode or not last.startswith("{"):
         raise UnsupportedBaseError(base.checkpoint or base.class_name, _why(finished))
@@ -128,6 +135,6 @@ def _unit(unit: _Unit) -> Unit:
 
 def _why(finished: Finished) -> str:
     if finished.timed_out:
-        return f"it is not built without weights within {_TIMEOUT:.0f} s"
+        return f"it is not built without weights within {finished.seconds:.0f} s"
     said = finished.output.rstrip().rpartition("\n")[2] or "no reason is given"
     return f"it cannot be built without weights: {said}"

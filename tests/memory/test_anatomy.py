@@ -82,6 +82,12 @@ def test_what_cannot_be_built_says_why(
     assert str(caught.value) == f"base {said}{reason}"
 
 
+def test_what_takes_too_long_is_ended(tmp_path: Path) -> None:
+    base = replace(ZOO, class_name="ZooEndlessLM")
+    with pytest.raises(UnsupportedBaseError, match=r"not built .* within 1 s$"):
+        ask(write_zoo(tmp_path), base, {"fsdp": None}, timeout=0.6)
+
+
 def test_an_interpreter_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LaunchError):
         ask(tmp_path / "python", ZOO, {"fsdp": None})

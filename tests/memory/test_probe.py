@@ -100,6 +100,16 @@ def test_classes_that_are_not_there_are_named(tmp_path: Path) -> None:
     assert wrapping(answer, "fsdp")["missing"] == ["ZooLyer"]
 
 
+def test_a_folder_says_its_sizes(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"num_hidden_layers": 5}')
+    wrap = {"fsdp": ["ZooLayer"]}
+    answer = asked(tmp_path, checkpoint=str(tmp_path), blocks=[], wrap=wrap)
+    counts = [
+        it["count"] for it in wrapping(answer, "fsdp")["units"] if isinstance(it, dict)
+    ]
+    assert counts == [1, 5]
+
+
 # With torch
 
 BASES = {
