@@ -69,16 +69,20 @@ def write_page(
 ) -> None:
     """Write a page about smoke tests of a checkout's models, if one is wanted.
 
-    Raises:
-        WriteFailedError: the system refused.
-    """
-    if path is not None:
-        from rlinf_scaffold.apply import publish
-        from rlinf_scaffold.checkout import find_checkout
-        from rlinf_scaffold.report.html import smoke_page
+    Their outcome has been printed by then, as the one document there is in JSON.
 
+    Raises:
+        typer.Exit: the page cannot be written.
+    """
+    if path is None:
+        return
+    from rlinf_scaffold.apply import publish
+    from rlinf_scaffold.checkout import find_checkout
+    from rlinf_scaffold.report.html import smoke_page
+
+    with ending_on_errors(as_json=False):
         publish(path, smoke_page(reports, find_checkout(start).root))
-        typer.echo(f"report: {path}", err=True)
+    typer.echo(f"report: {path}", err=True)
 
 
 def end(report: SmokeReport | None) -> None:

@@ -60,3 +60,16 @@ def test_check_can_prove_too(scaffolded: Path, python: Path, tmp_path: Path) -> 
     assert (ended.code, ended.json["ok"]) == (20, False)
     edit(scaffolded)
     assert rlinf_scaffold(*where, "--python", bad).code == 1
+
+
+def test_a_page_about_every_model_can_be_had(
+    scaffolded: Path, python: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "page.html"
+    where = ("check", "--checkout", scaffolded, "--report", page)
+    refused = rlinf_scaffold(*where)
+    assert (refused.code, refused.out) == (2, "")
+    assert "--report" in refused.err
+    assert not page.exists()
+    assert rlinf_scaffold(*where, "--smoke", "--python", python).code == 0
+    assert "<h1>foo</h1>" in page.read_text("utf-8")

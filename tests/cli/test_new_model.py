@@ -236,3 +236,25 @@ def test_asks_for_what_is_missing(root: Path, python: Path) -> None:
     assert "Name of the model (RLinf's model_type): " in ended.out
     assert "Base (transformers class, package.module:Class or folder): " in ended.out
     assert "FooForRLActionPrediction" in ended.out
+
+
+def test_a_page_about_the_proof_can_be_had(
+    root: Path, python: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "page.html"
+    where = ("--checkout", root, "--python", python, "--report", page)
+    ended = rlinf_scaffold("new-model", *NAME, *where)
+    assert ended.code == 0
+    assert "<h1>foo</h1>" in page.read_text("utf-8")
+
+
+@pytest.mark.parametrize("without", ["--no-smoke", "--dry-run"])
+def test_there_is_no_page_about_no_proof(
+    root: Path, tmp_path: Path, without: str
+) -> None:
+    before = snapshot(root)
+    words = ("--checkout", root, "--report", tmp_path / "page.html", without)
+    ended = rlinf_scaffold("new-model", *NAME, *words)
+    assert (ended.code, ended.out) == (2, "")
+    assert "there is no proof to report on" in ended.err
+    assert snapshot(root) == before

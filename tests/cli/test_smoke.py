@@ -2,8 +2,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from terminal import FAILING, rlinf_scaffold
 from trees import interpreter
+
+SHOWING = """
+import json
+
+# Rollout
+
+
+def test_good(record_property):
+    data = {"sampling": "top-k", "rollout": [-1.0, -2.0], "training": [-1.0, -2.5]}
+    record_property("evidence", json.dumps({"kind": "parity", **data}))
+    record_property("evidence", "no JSON")
+"""
 
 
 def test_a_failed_proof_has_a_code_of_its_own(scaffolded: Path, tmp_path: Path) -> None:
@@ -21,3 +34,58 @@ def test_a_model_that_was_not_scaffolded_has_no_proof(root: Path) -> None:
     ended = rlinf_scaffold("smoke", "foo", "--checkout", root)
     assert ended.code == 24
     assert "it knows no model" in ended.err
+
+
+@pytest.fixture
+def showing(scaffolded: Path, tmp_path: Path) -> tuple[str | Path, ...]:
+    """Return the words that prove a model with something to show."""
+    python = interpreter(tmp_path / "showing", proofs=SHOWING)
+    return ("smoke", "foo", "--checkout", scaffolded, "--python", python)
+
+
+def test_a_page_is_written_where_it_is_wanted(
+    showing: tuple[str | Path, ...], tmp_path: Path
+) -> None:
+    page = tmp_path / "new folder" / "foo.html"
+    ended = rlinf_scaffold(*showing, "--report", page)
+    assert ended.code == 0
+    assert f"report: {page}\n" in ended.err
+    written = page.read_text("utf-8")
+    assert "differ by 0.5 (-2.5 in training, -2 in rollout)" in written
+    assert "differ by 0.5 (-2.5 in training, -2 in rollout)" in ended.out
+    assert [*page.parent.iterdir()] == [page]
+
+
+def test_json_has_what_the_page_has(
+    showing: tuple[str | Path, ...], tmp_path: Path
+) -> None:
+    page = tmp_path / "foo.html"
+    ended = rlinf_scaffold(*showing, "--report", page, "--format", "json")
+    (proof,) = ended.json["proofs"]
+    assert [it["kind"] for it in proof["evidence"]] == ["parity"]
+    assert proof["evidence"][0]["data"]["training"] == [-1.0, -2.5]
+    assert page.is_file()
+
+
+def test_a_failed_proof_has_a_page_too(scaffolded: Path, tmp_path: Path) -> None:
+    python = interpreter(tmp_path / "bad", proofs=FAILING)
+    page = tmp_path / "foo.html"
+    where = ("--checkout", scaffolded, "--python", python, "--report", page)
+    assert rlinf_scaffold("smoke", "foo", *where).code == 20
+    assert "What does not hold" in page.read_text("utf-8")
+
+
+def test_a_page_that_cannot_be_written_is_an_error_behind_the_outcome(
+    showing: tuple[str | Path, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    page = tmp_path / "file" / "foo.html"
+    ended = rlinf_scaffold(*showing, "--report", page, "--format", "json")
+    assert (ended.code, ended.json["ok"]) == (25, True)
+    assert f"error: {page}: cannot be written" in ended.err
+
+
+def test_a_page_does_not_take_the_place_of_a_folder(tmp_path: Path) -> None:
+    ended = rlinf_scaffold("smoke", "foo", "--report", tmp_path)
+    assert (ended.code, ended.out) == (2, "")
+    assert "is a directory" in ended.err
