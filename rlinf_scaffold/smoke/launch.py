@@ -115,7 +115,7 @@ class Launch:
         if self.launcher is Launcher.RAY:
             job = {
                 "ranks": self.ranks * self.nodes,
-                "nodes": self.nodes,
+                "placement": self._placement,
                 "root": str(root),
                 "folder": str(reports),
                 "arguments": arguments,
@@ -126,6 +126,13 @@ class Launch:
             junit = f"--junitxml={reports}/rank_$RANK.xml"
             return (python, *self._torchrun(logs), "-m", "pytest", *arguments, junit)
         return (python, "-m", "pytest", *arguments, f"--junitxml={reports}/rank_0.xml")
+
+    @property
+    def _placement(self) -> str:
+        """How Ray spreads ranks over nodes."""
+        if self.nodes == 1:
+            return "PACK"
+        return "STRICT_SPREAD" if self.ranks == 1 else "SPREAD"
 
     def _torchrun(self, logs: Path) -> Sequence[str]:
         settings = [f"join_timeout={self.timeout:.0f}"]

@@ -11,6 +11,8 @@ from typing import Any
 # What workers on other machines must be told.
 _TOLD = ("PYTHON", "SMOKE_", "HF_", "PYTEST_", "TOKENIZERS_", "OMP_", "RLINF_")
 
+_SIGNS_OF_DEATH = ("worker process has died", "ActorDiedError", "OutOfMemoryError")
+
 
 def train(job: dict[str, Any]) -> None:
     """Run the tests as one rank, in the group of ranks that Ray Train has formed."""
@@ -27,6 +29,8 @@ def train(job: dict[str, Any]) -> None:
         status = pytest.main([*job["arguments"], f"--junitxml={report}"])
         text = report.read_text("utf-8") if report.is_file() else ""
     ray.get(job["mailbox"].put.remote(rank, int(status), text))
+    if status:  # has Ray end the other ranks, one of which may hang
+        raise RuntimeError(f"the proofs of rank {rank} did not hold")
 
 
 class Mailbox:
@@ -70,7 +74,7 @@ def run(job: dict[str, Any]) -> int:
         scaling_config=ScalingConfig(
             num_workers=job["ranks"],
             use_gpu=gpus >= job["ranks"],
-            placement_strategy="STRICT_SPREAD" if job["nodes"] > 1 else "PACK",
+            placement_strategy=job["placement"],
         ),
         run_config=RunConfig(
             name="rlinf-scaffold",
@@ -95,12 +99,8 @@ def _fit(trainer: Any) -> bool:
         trainer.fit()
     except ray.train.TrainingFailedError as error:
         for rank, failure in sorted(getattr(error, "worker_failures", {}).items()):
-            cause = getattr(failure, "cause", failure)
-            kind = type(cause).__name__
-            gone = isinstance(
-                cause, (ray.exceptions.RayActorError, ray.exceptions.OutOfMemoryError)
-            )
-            print(f"rank {rank} {'died' if gone else 'failed'}: {kind}: {cause}")
+            died = any(sign in str(failure) for sign in _SIGNS_OF_DEATH)
+            print(f"rank {rank} {'died' if died else 'failed'}: {failure}")
         print(error)
         return True
     return False
