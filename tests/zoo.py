@@ -219,7 +219,7 @@ class ZooBrokenLM(ZooForCausalLM):
         self.check()
 
     def check(self):
-        raise ValueError("no weights to look at")
+        raise ValueError("no weights to look at:\\n  neither these nor those")
 """
 
 FILES = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ from rlinf_scaffold.memory.units import Parameter, Unit, Wrapping
 from rlinf_scaffold.processes import Finished, run
 from rlinf_scaffold.spec import Base
 
+_NO_DEFAULTS: Final = "; its defaults may lack a size: try a folder with config.json"
+_SAID: Final = 500
+_RAISED: Final = re.compile(r"(?m)^[\w.]*(?:Error|Exception|Exit)\b.*$")
 _TIMEOUT: Final = 300.0
 _OFFLINE: Final = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"}
 
@@ -94,7 +98,9 @@ def ask(
     finished = run(command, cwd=Path.cwd(), env=env, timeout=timeout)
     last = finished.output.rstrip().rpartition("\n")[2]
     if finished.returncode or not last.startswith("{"):
-        raise UnsupportedBaseError(base.checkpoint or base.class_name, _why(finished))
+        hint = "" if base.checkpoint else _NO_DEFAULTS
+        reason = f"{_why(finished)}{hint}"
+        raise UnsupportedBaseError(base.checkpoint or base.class_name, reason)
     return read_answer(last)
 
 
@@ -136,5 +142,7 @@ def _unit(unit: _Unit) -> Unit:
 def _why(finished: Finished) -> str:
     if finished.timed_out:
         return f"it is not built without weights within {finished.seconds:.0f} s"
-    said = finished.output.rstrip().rpartition("\n")[2] or "no reason is given"
-    return f"it cannot be built without weights: {said}"
+    raised = [*_RAISED.finditer(finished.output)]
+    begin = raised[-1].start() if raised else 0
+    said = " ".join(finished.output[begin:].split())[-_SAID:]
+    return f"it cannot be built without weights: {said or 'no reason is given'}"

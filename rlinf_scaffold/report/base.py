@@ -143,7 +143,18 @@ def _item(sentence: str) -> RenderableType:
 def base_document(inspection: BaseInspection) -> Mapping[str, object]:
     """Return what a base is, and the plan of its memory or null.
 
-    Sizes are bytes where a key says so, else numbers of elements.
+    ``base`` holds the facts of ``new-model``'s document. ``memory`` holds
+
+    - ``ranks``, ``gpus_per_node`` and ``batch``: what is planned for;
+    - ``elements``: numbers that the base holds, without a value head;
+    - ``findings``: what is wrong with how it is wrapped or trained, sentences;
+    - ``wrappings``: for each version of FSDP the ``layers`` to wrap, all ``elements``,
+      those that train with LoRA, and the ``units``: ``count`` of them with a ``name``
+      (empty for the root), a ``class``, and the elements of one;
+    - ``activation_bytes``: what a micro batch leaves on any rank, whatever is sharded:
+      in layers, in layers if checkpointed, and of logits;
+    - ``plans``: for each precision, sharding and whether LoRA trains, the ``bytes`` that
+      the fullest rank holds besides; ``total`` sums the others.
     """
     checkout, plan = inspection.checkout, inspection.memory
     return {

@@ -68,7 +68,7 @@ def test_a_folder_says_its_sizes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("class_name", "reason"),
     [
-        ("ZooBrokenLM", "ValueError: no weights to look at"),
+        ("ZooBrokenLM", "ValueError: no weights to look at: neither these nor those"),
         ("ZooQuietLM", "no reason is given"),
     ],
 )
@@ -79,12 +79,20 @@ def test_what_cannot_be_built_says_why(
     with pytest.raises(UnsupportedBaseError) as caught:
         ask(write_zoo(tmp_path), base, {"fsdp": ("ZooLayer",)})
     said = f"'{class_name}' cannot be scaffolded: it cannot be built without weights: "
-    assert str(caught.value) == f"base {said}{reason}"
+    hint = "; its defaults may lack a size: try a folder with config.json"
+    assert str(caught.value) == f"base {said}{reason}{hint}"
+
+
+def test_what_a_folder_says_has_no_defaults_to_blame(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    base = replace(ZOO, class_name="ZooBrokenLM", checkpoint=str(tmp_path))
+    with pytest.raises(UnsupportedBaseError, match=r"neither these nor those$"):
+        ask(write_zoo(tmp_path), base, {"fsdp": ("ZooLayer",)})
 
 
 def test_what_takes_too_long_is_ended(tmp_path: Path) -> None:
     base = replace(ZOO, class_name="ZooEndlessLM")
-    with pytest.raises(UnsupportedBaseError, match=r"not built .* within 1 s$"):
+    with pytest.raises(UnsupportedBaseError, match=r"not built .* within 1 s;"):
         ask(write_zoo(tmp_path), base, {"fsdp": None}, timeout=0.6)
 
 
