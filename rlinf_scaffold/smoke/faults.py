@@ -34,7 +34,7 @@ _TORCHRUN: Final = re.compile(
     r"Root Cause.*?rank\s+: (?P<rank>\d+).*?exitcode\s+: (?P<code>-?\d+)", re.DOTALL
 )
 _PORT: Final = re.compile(r"EADDRINUSE|[Aa]ddress already in use")
-_PLACE: Final = re.compile(r"(?:bind to|port:?) \[?[\w.:]*?\]?:?(?P<port>\d{2,5})\b")
+_PLACE: Final = re.compile(r"(?:bind to|port:?) \[?[\w.:]*?\]?:?(\d{2,5})\b")
 _BACKEND: Final = re.compile(
     r"this torch has no (\w+)|package doesn't have (\w+) built in", re.IGNORECASE
 )
@@ -85,7 +85,7 @@ def find_fault(run: Run) -> ScaffoldError | None:
         return HungRankError(who, run.during, run.log)
     if _PORT.search(run.output):
         place = _PLACE.search(run.output)
-        return PortInUseError(run.endpoint or f"port {place['port'] if place else '?'}")
+        return PortInUseError(run.endpoint or (f"port {place[1]}" if place else "a port"))
     if backend := _BACKEND.search(run.output):
         return NoBackendError(run.python, (backend[1] or backend[2]).lower())
     if told := _RANK.search(run.output):

@@ -30,7 +30,8 @@ def train(job: dict[str, Any]) -> None:
         text = report.read_text("utf-8") if report.is_file() else ""
     ray.get(job["mailbox"].put.remote(rank, int(status), text))
     if status:  # has Ray end the other ranks, one of which may hang
-        raise RuntimeError(f"the proofs of rank {rank} did not hold")
+        reason = f"the proofs of rank {rank} did not hold"
+        raise RuntimeError(reason)
 
 
 class Mailbox:
