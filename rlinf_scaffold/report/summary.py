@@ -31,7 +31,8 @@ def tally(report: SmokeReport) -> str:
     outcomes = [proof.outcome for proof in report.proofs]
     passed, skipped = outcomes.count("passed"), outcomes.count("skipped")
     words = f"{passed} of {len(outcomes) - skipped} proofs passed"
-    return f"{words}, {skipped} do not apply" if skipped else words
+    verb = "does" if skipped == 1 else "do"
+    return f"{words}, {skipped} {verb} not apply" if skipped else words
 
 
 def by_section(proofs: Iterable[Proof]) -> Mapping[str, Sequence[Proof]]:

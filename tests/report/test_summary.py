@@ -38,8 +38,8 @@ SKIPPED = replace(proof("a", ""), outcome="skipped")
     ("proofs", "words"),
     [
         ((), "0 of 0 proofs passed"),
-        ((SKIPPED,), "0 of 0 proofs passed, 1 do not apply"),
-        (PROVED, "12 of 12 proofs passed, 1 do not apply"),
+        ((SKIPPED,), "0 of 0 proofs passed, 1 does not apply"),
+        (PROVED, "12 of 12 proofs passed, 1 does not apply"),
         (FAILING, "10 of 12 proofs passed"),
     ],
 )

@@ -110,7 +110,7 @@ def test_a_failure_is_told_in_full(failed: SmokeReport) -> None:
         "  likely cause: positions count padding",
         "  padding does not matter: [bold]0.3[/bold]",
         "✗ step",
-        "Not proved: 1 of 3 proofs passed, 1 do not apply; see above. "
+        "Not proved: 1 of 3 proofs passed, 1 does not apply; see above. "
         "Log: /logs/foo.log",
     ]
     *rows, skipped = lines[1:start]
