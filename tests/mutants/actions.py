@@ -31,9 +31,9 @@ MUTANTS = (
         policy(_FIRST, f"{_FIRST} - 1"),
     ),
     mutant(
-        "action tokens at the wrong end",
-        "The highest id of the vocabulary is never an action.",
-        policy("    end = vocab_size\n", "    end = vocab_size - 1\n"),
+        "action tokens too low",
+        "An id is left unused below the special token that ends their range.",
+        policy("        end = min(blocking)\n", "        end = min(blocking) - 1\n"),
     ),
     mutant(
         "special tokens as actions",

@@ -1,15 +1,35 @@
-"""All seeded defects."""
+"""All seeded defects, by theme."""
 
 from __future__ import annotations
 
-from mutants import actions, prompts, sampling, training, values, wiring
+from collections.abc import Mapping
+from types import ModuleType
+
+from mutants import (
+    actions,
+    logits,
+    prompts,
+    sampling,
+    sight,
+    training,
+    values,
+    wiring,
+)
 from mutants.mutant import Mutant
 
-MUTANTS: tuple[Mutant, ...] = (
-    *sampling.MUTANTS,
-    *actions.MUTANTS,
-    *prompts.MUTANTS,
-    *training.MUTANTS,
-    *values.MUTANTS,
-    *wiring.MUTANTS,
+_MODULES: tuple[ModuleType, ...] = (
+    sampling,
+    actions,
+    prompts,
+    sight,
+    values,
+    training,
+    wiring,
+    logits,
+)
+THEMES: Mapping[str, tuple[Mutant, ...]] = {
+    (module.__doc__ or "").rstrip("."): module.MUTANTS for module in _MODULES
+}
+MUTANTS: tuple[Mutant, ...] = tuple(
+    mutant for mutants in THEMES.values() for mutant in mutants
 )
