@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -109,12 +110,16 @@ class Shown:
 
 def shown(proofs: Iterable[Proof]) -> Shown:
     """Return what these proofs hand over; of a rank's peaks, the highest."""
-    evidence = [it for proof in proofs for it in proof.evidence]
+    evidence = [
+        (it.kind, {"strategy": _case(proof), **it.data})
+        for proof in proofs
+        for it in proof.evidence
+    ]
 
     def of_kind(
         kind: str, read: Callable[[Mapping[str, object]], _T]
     ) -> tuple[_T, ...]:
-        data = (it.data for it in evidence if it.kind == kind)
+        data = (data for it, data in evidence if it == kind)
         return tuple(value for it in data for value in _tried(read, it))
 
     peaks = [peak for ranks in of_kind("memory", _ranks) for peak in ranks]
@@ -128,6 +133,11 @@ def shown(proofs: Iterable[Proof]) -> Shown:
         shims=tuple(dict.fromkeys(shims)),
         worlds=of_kind("world", _world),
     )
+
+
+def _case(proof: Proof) -> str:
+    """Return what a proof was tried for, which stands in brackets behind its claim."""
+    return proof.name.partition(" [")[2].rpartition("]")[0]
 
 
 class _MalformedError(Exception):
@@ -151,13 +161,23 @@ def _unit(data: Mapping[str, object], depth: int) -> Unit:
     if not depth:
         raise _MalformedError
     children = _list(data.get("children", []))
+
+    def read(child: object) -> Unit:
+        return _unit(_mapping(child), depth - 1)
+
     return Unit(
         name=_text(data, "name"),
         kind=_text(data, "kind"),
         own=_count(data, "own"),
         total=_count(data, "total"),
-        children=tuple(_unit(_mapping(it), depth - 1) for it in children),
+        children=tuple(sorted(map(read, children), key=_place)),
     )
+
+
+def _place(unit: Unit) -> list[tuple[int, str]]:
+    """Return a key that sorts units by their names, runs of digits as numbers."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", unit.name)
+    return [(int(it) if it.isdecimal() else -1, it) for it in parts]
 
 
 def _parity(data: Mapping[str, object]) -> Parity:
@@ -169,7 +189,15 @@ def _parity(data: Mapping[str, object]) -> Parity:
         for one, other in zip(rollout, training, strict=True)
         if one is not None and other is not None
     )
-    return Parity(_text(data, "sampling"), pairs, len(rollout) - len(pairs))
+    return Parity(_settings(data.get("sampling")), pairs, len(rollout) - len(pairs))
+
+
+def _settings(value: object) -> str:
+    """Return settings in words; they may be in words already."""
+    if isinstance(value, str):
+        return value
+    settings = (f"{name} {it}" for name, it in _mapping(value).items())
+    return ", ".join(settings) or "as set"
 
 
 def _curve(data: Mapping[str, object]) -> Curve:

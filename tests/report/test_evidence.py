@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from showing import PROVED, SHIMS, TINY, curve, memory, parity, proof, units
+from showing import PROVED, SHIMS, TINY, curve, memory, parity, proof, unit, units
 
 from rlinf_scaffold.report.evidence import (
     Curve,
@@ -66,6 +66,34 @@ def test_pairs_of_which_one_is_no_number_are_lost() -> None:
     assert found.distances == (0.5,)
 
 
+@pytest.mark.parametrize(
+    ("sampling", "words"),
+    [
+        ("as it is", "as it is"),
+        ({}, "as set"),
+        ({"temperature": 0.7, "top_k": 5}, "temperature 0.7, top_k 5"),
+    ],
+)
+def test_sampling_is_told_in_words(sampling: object, words: str) -> None:
+    data = {"sampling": sampling, "rollout": [], "training": []}
+    assert shown_by(Evidence("parity", data)).parities == (Parity(words, (), 0),)
+
+
+def test_without_a_strategy_the_case_of_the_proof_says_it() -> None:
+    evidence = Evidence("units", {"tree": TINY})
+    found = shown(
+        [proof("units [fsdp2[lora]]", "", evidence), proof("a", "", evidence)]
+    )
+    assert [it.strategy for it in found.units] == ["fsdp2[lora]", ""]
+
+
+def test_units_inside_of_a_unit_are_in_the_order_of_their_numbers() -> None:
+    layers = [unit(name, "L", 1) for name in ("m.10", "head", "m.9", "m.1")]
+    (found,) = shown_by(units("fsdp", unit("", "K", 1, *layers))).units
+    names = [it.name for it in found.root.children]
+    assert names == ["head", "m.1", "m.9", "m.10"]
+
+
 def test_rewards_that_are_no_numbers_stay_in_their_place() -> None:
     data = {"algorithm": "ppo", "rewards": [0.1, None], "bound": 1, "random": 0}
     assert shown_by(Evidence("curve", data)).curves == (
@@ -104,7 +132,7 @@ def test_a_tree_may_be_deep_but_not_without_end() -> None:
 @pytest.mark.parametrize("kind", GOOD)
 def test_what_lacks_something_is_left_out(kind: str) -> None:
     assert shown_by(Evidence(kind, GOOD[kind])) != NOTHING
-    for key in GOOD[kind]:
+    for key in {*GOOD[kind]} - {"strategy"}:
         data = {name: it for name, it in GOOD[kind].items() if name != key}
         assert shown_by(Evidence(kind, data)) == NOTHING
 
