@@ -75,7 +75,7 @@ ReportOption = Annotated[
     Path | None,
     typer.Option(
         "--report",
-        metavar="FILE.html",
+        metavar="<file.html>",
         dir_okay=False,
         help="Write a page with the proofs, their figures and pictures.",
     ),
