@@ -27,7 +27,7 @@ def inspect(
     python: opt.PythonOption = None,
     output: opt.TextFormatOption = opt.TextFormat.TEXT,
 ) -> None:
-    """Say what a checkout is, and where its models are wired; or what a base is."""
+    """Say what a checkout or a base is, and where models are wired."""
     as_json = output is opt.TextFormat.JSON
     with ending_on_errors(as_json=as_json):
         if base is not None:

@@ -36,6 +36,21 @@ def test_a_model_that_was_not_scaffolded_has_no_proof(root: Path) -> None:
     assert "it knows no model" in ended.err
 
 
+def test_ranks_that_were_ended_have_a_code_of_their_own(
+    scaffolded: Path, tmp_path: Path
+) -> None:
+    killed = "def test_it():\n    import os\n    os.kill(os.getpid(), 9)\n"
+    python = interpreter(tmp_path / "killed", proofs=killed)
+    page = tmp_path / "foo.html"
+    where = ("--checkout", scaffolded, "--python", python, "--report", page)
+    ended = rlinf_scaffold("smoke", "foo", *where)
+    assert ended.code > 20
+    assert "What ended it" in page.read_text("utf-8")
+    document = rlinf_scaffold("smoke", "foo", *where, "--format", "json").json
+    assert document["fault"]["exit_code"] == ended.code
+    assert "\nerror: " in ended.err
+
+
 @pytest.fixture
 def showing(scaffolded: Path, tmp_path: Path) -> tuple[str | Path, ...]:
     """Return the words that prove a model with something to show."""

@@ -91,6 +91,14 @@ def test_a_model_in_one_unit_is_one_box() -> None:
     assert root.attrib["viewBox"] == "0 0 960 44"
 
 
+def test_what_a_unit_holds_in_others_alone_is_theirs() -> None:
+    inner = Unit("a", "A", 3, 3, ()), Unit("b", "B", 1, 1, ())
+    root = drawn(unit_tree(Unit("", "K", 0, 4, inner), ""))
+    assert [it.attrib["class"] for it in root.iter("rect")] == [
+        *("unit c0", "unit c1", "unit c2"),
+    ]
+
+
 def test_labels_are_shortened_or_dropped_where_there_is_no_room() -> None:
     labels = found(drawn(unit_tree(tree_of(LARGE), "")), "text", "label0")
     numbers = [str(number) for number in range(18)]
