@@ -11,7 +11,7 @@ export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types layers fast cover golden smoke real bench
-.PHONY: picture readme catalogue
+.PHONY: mutants picture readme catalogue
 
 help: ## Show these targets.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -67,6 +67,9 @@ smoke: $(READY) ## Generated smoke tests, run in this interpreter.
 real: $(READY) ## Every revision of RLinf that wired models anew: RLINF=a clone.
 	$(RUN) pytest --numprocesses 2 --dist worksteal -m real --rlinf-repo='$(or $(RLINF),$(error RLINF=PATH names the clone))' \
 	  $(addprefix --rlinf-python=,$(PYTHONS))
+
+mutants: $(READY) ## Seed defects that the smoke test must kill, and list the proofs that do.
+	PYTHONPATH=tests $(RUN) mutants docs/mutants.md
 
 bench: $(BENCH_READY) ## Ratios against something outside.
 	$(RUN) benchmarks.help
