@@ -86,18 +86,18 @@ def run(
     with ExitStack() as stack:
         stack.enter_context(unwinding())
         copy = stack.enter_context(log.open("wb", buffering=0)) if log else None
-        process = stack.enter_context(_started(command, cwd, env, grace))
-        for chunk in _chunks(process, deadline):
+        family = stack.enter_context(_started(command, cwd, env, grace))
+        for chunk in _all_chunks(family, deadline, grace):
             output += chunk
             if copy is not None:
                 copy.write(chunk)
             if on_line is not None:
                 told = _tell(output, told, on_line)
-        timed_out = process.poll() is None
     if on_line is not None and told < len(output):
         on_line(_text(output[told:]))
     seconds = time.monotonic() - began
-    return Finished(process.returncode, _text(output), seconds, timed_out)
+    status = family.process.returncode
+    return Finished(status, _text(output), seconds, family.timed_out)
 
 
 def _tied(command: Sequence[str | Path]) -> Sequence[str | Path]:
@@ -117,6 +117,20 @@ def _tell(output: bytearray, told: int, on_line: Callable[[str], None]) -> int:
         on_line(_text(output[told:end]).rstrip("\r"))
         told = end + 1
     return told
+
+
+def _all_chunks(
+    family: _Family, deadline: float | None, grace: float
+) -> Iterator[bytes]:
+    """Yield output until a process has ended, or is ended; it may say where it stood."""
+    process = family.process
+    yield from _chunks(process, deadline)
+    family.timed_out = process.poll() is None
+    if family.timed_out:
+        _end(family, grace)
+        assert process.stdout is not None
+        os.set_blocking(process.stdout.fileno(), False)
+        yield process.stdout.read() or b""
 
 
 def _chunks(
@@ -154,7 +168,7 @@ def _started(
     cwd: Path,
     env: Mapping[str, str] | None,
     grace: float,
-) -> Iterator[subprocess.Popen[bytes]]:
+) -> Iterator[_Family]:
     environment = dict(os.environ if env is None else env)
     mark = f"{os.getpid()}-{time.monotonic_ns()}"
     environment[_MARK] = f"{environment.get(_MARK, '')} {mark}".strip()
@@ -171,14 +185,15 @@ def _started(
         )
     except OSError as error:
         raise LaunchError(str(command[0]), error.strerror or str(error)) from error
+    family = _Family(process, mark.encode())
     with process:
         try:
-            yield process
+            yield family
         finally:
-            _end(_Family(process, mark.encode()), grace)
+            _end(family, grace)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Family:
     """A process, its group, and what else has its mark.
 
@@ -188,6 +203,7 @@ class _Family:
 
     process: subprocess.Popen[bytes]
     mark: bytes
+    timed_out: bool = False
 
     def is_left(self) -> bool:
         """Whether anything of it runs."""

@@ -3,8 +3,10 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess  # noqa: TID251
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -141,6 +143,42 @@ def test_time_is_over(tmp_path: Path, code: str, ended_by: signal.Signals) -> No
     assert finished.timed_out
     assert finished.returncode == -ended_by
     assert 0.5 <= finished.seconds < FOR_EVER / 2
+
+
+def test_what_it_says_when_it_is_asked_to_end_is_kept(tmp_path: Path) -> None:
+    code = (
+        "import signal, sys, time; "
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit('I was here')); time.sleep(60)"
+    )
+    finished = python(code, tmp_path, timeout=2, log=tmp_path / "log")
+    assert finished.timed_out
+    assert finished.output == "I was here\n"
+    assert (tmp_path / "log").read_text() == "I was here\n"
+
+
+@needs_proc
+def test_what_is_tied_ends_even_if_nothing_can_end_it(tmp_path: Path) -> None:
+    inner = f"{ANNOUNCE}{SLEEP}"
+    code = (
+        "import os, sys; from pathlib import Path; from rlinf_scaffold.processes import run;"
+        "kill = lambda line: (print(line, flush=True), os.kill(os.getpid(), 9));"
+        f"run([sys.executable, '-c', {inner!r}], cwd=Path(), timeout=None, "
+        "on_line=kill, tied=True)"
+    )
+    # Started bare: what ends a run's relatives would end this one, too.
+    killed = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    deadline = time.monotonic() + FOR_EVER / 2
+    while is_running(int(killed.stdout)) and time.monotonic() < deadline:
+        pass
+    assert not is_running(int(killed.stdout))
+
+
+def test_what_is_tied_and_cannot_start(tmp_path: Path) -> None:
+    with pytest.raises(LaunchError, match="no such program"):
+        run(["no-such-program"], cwd=tmp_path, timeout=1, tied=True)
 
 
 def test_a_closed_output_is_not_the_end(tmp_path: Path) -> None:

@@ -85,7 +85,9 @@ def find_fault(run: Run) -> ScaffoldError | None:
         return HungRankError(who, run.during, run.log)
     if _PORT.search(run.output):
         place = _PLACE.search(run.output)
-        return PortInUseError(run.endpoint or (f"port {place[1]}" if place else "a port"))
+        return PortInUseError(
+            run.endpoint or (f"port {place[1]}" if place else "a port")
+        )
     if backend := _BACKEND.search(run.output):
         return NoBackendError(run.python, (backend[1] or backend[2]).lower())
     if told := _RANK.search(run.output):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal
@@ -192,7 +192,7 @@ class _Smoke:
                 log=log,
                 tied=True,
             )
-            found = tuple(_by_rank(reports))
+            found = _by_rank(reports)
         proofs = _merged(found) if found else listener.proofs(finished)
         ended = Run(
             finished=finished,
@@ -214,14 +214,13 @@ class _Smoke:
             trouble=_trouble(proofs, ended, fault),
             fault=fault,
         )
-        return _World(ranks, report, _shared(found[0]) if found else ())
+        return _World(ranks, report, _shared(*[*found.values()][:1]))
 
 
-def _by_rank(folder: Path) -> Iterator[str]:
-    """Yield the JUnit XML of every rank that has written one, the lowest rank's first."""
-    by_rank = {int(it.stem.partition("_")[2]): it for it in folder.glob("rank_*.xml")}
-    for rank in sorted(by_rank):
-        yield by_rank[rank].read_text("utf-8")
+def _by_rank(folder: Path) -> Mapping[int, str]:
+    """Return the JUnit XML of every rank that has written one, the lowest rank first."""
+    paths = {int(it.stem.partition("_")[2]): it for it in folder.glob("rank_*.xml")}
+    return {rank: paths[rank].read_text("utf-8") for rank in sorted(paths)}
 
 
 def _texts(logs: Path) -> Iterator[str]:
@@ -231,25 +230,25 @@ def _texts(logs: Path) -> Iterator[str]:
             yield path.read_text("utf-8", "replace")
 
 
-def _shared(report: str) -> tuple[str, ...]:
+def _shared(*reports: str) -> tuple[str, ...]:
     """Return the tests that need all ranks, which they record."""
-    cases = ElementTree.fromstring(report).iter("testcase")
     return tuple(
         case.get("name", "")
-        for case in cases
+        for report in reports
+        for case in ElementTree.fromstring(report).iter("testcase")
         if any(it.get("name") == "ranks" for it in case.iter("property"))
     )
 
 
-def _merged(reports: Sequence[str]) -> tuple[Proof, ...]:
-    """Return the first rank's proofs, and what did not hold on other ranks alone."""
-    first, *others = map(parse_junit, reports)
-    missed = {proof.name for proof in first if proof.outcome in ("failed", "error")}
-    proofs = list(first)
-    for rank, other in enumerate(others, start=1):
-        for proof in other:
+def _merged(reports: Mapping[int, str]) -> tuple[Proof, ...]:
+    """Return the lowest rank's proofs, and what did not hold on other ranks alone."""
+    (_, first), *others = reports.items()
+    proofs = [*parse_junit(first)]
+    missed = {proof.name for proof in proofs if proof.outcome in ("failed", "error")}
+    for rank, other in others:
+        for proof in parse_junit(other):
             if proof.outcome in ("failed", "error") and proof.name not in missed:
-                proofs.append(replace(proof, name=f"{proof.name} (report {rank})"))
+                proofs.append(replace(proof, name=f"{proof.name} (rank {rank})"))
     return tuple(proofs)
 
 

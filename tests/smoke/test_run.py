@@ -7,8 +7,15 @@ from textwrap import dedent
 
 import pytest
 
-from rlinf_scaffold.errors import LaunchError
-from rlinf_scaffold.smoke.launch import Launch
+from rlinf_scaffold.errors import (
+    CrashedRankError,
+    HungRankError,
+    KilledRankError,
+    LaunchError,
+    PortInUseError,
+    ScaffoldError,
+)
+from rlinf_scaffold.smoke.launch import Launch, Launcher
 from rlinf_scaffold.smoke.run import Event, SmokeReport, run_smoke
 
 TEST = PurePosixPath("tests/test_smoke.py")
@@ -228,6 +235,147 @@ def test_a_hang_is_ended_with_everything_it_started(tmp_path: Path) -> None:
     assert (
         not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z"
     )
+
+
+SHARED = """
+import os, pytest
+
+def test_alone():
+    pass
+
+@pytest.mark.parametrize("way", ["a", "b"])
+def test_shared(way, record_property):
+    record_property("ranks", os.environ["SMOKE_RANKS"])
+    record_property("measured", os.environ["SMOKE_RANKS"])
+"""
+
+
+def test_full_repeats_what_needs_all_ranks(tmp_path: Path) -> None:
+    events: list[Event] = []
+    report = prove(tmp_path, SHARED, events=events, launch=Launch(full=True))
+    assert report.ok
+    assert [(it.name, it.measured) for it in report.proofs] == [
+        ("alone", None),
+        ("shared [a] on 2 ranks", "2"),
+        ("shared [b] on 2 ranks", "2"),
+        ("shared [a] on 1 rank", "1"),
+        ("shared [b] on 1 rank", "1"),
+        ("shared [a] on 3 ranks", "3"),
+        ("shared [b] on 3 ranks", "3"),
+    ]
+    started = [event.proof for event in events if event.outcome == "started"]
+    assert started == [f"imports on {n}" for n in ("2 ranks", "1 rank", "3 ranks")]
+
+
+def test_full_ends_at_the_first_fault(tmp_path: Path) -> None:
+    source = SHARED + "\n    os._exit(9) if os.environ['SMOKE_RANKS'] == '1' else 0"
+    report = prove(tmp_path, source, launch=Launch(full=True))
+    assert isinstance(report.fault, CrashedRankError)
+    assert report.log == tmp_path / "smoke.1.log"
+    assert list(outcomes(report)) == [
+        "alone",
+        *("shared [a] on 2 ranks", "shared [b] on 2 ranks", "shared [a]"),
+    ]
+
+
+def test_full_of_what_needs_no_other_rank_is_one_run(tmp_path: Path) -> None:
+    report = prove(tmp_path, PASS, launch=Launch(full=True))
+    assert outcomes(report) == {"good": "passed"}
+
+
+# Stands in for torchrun where there is no torch: one rank after the other.
+TORCHRUN = """
+import os, pathlib, subprocess, sys
+
+words = sys.argv[1:]
+logs = pathlib.Path(words[words.index("--log-dir") + 1], "none_1/attempt_0")
+statuses = []
+for rank in "01":
+    (logs / rank).mkdir(parents=True)
+    done = subprocess.run(
+        [sys.executable, *words[words.index("-m") :]],
+        env={**os.environ, "RANK": rank},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    (logs / rank / "stdout.log").write_text(done.stdout)
+    statuses.append(done.returncode)
+    if rank == "0":
+        print("".join(f"[default0]:{it}" for it in done.stdout.splitlines(True)))
+sys.exit(max(statuses))
+"""
+
+
+@pytest.fixture
+def torchrun(tmp_path: Path) -> Launch:
+    package = tmp_path / "torch/distributed"
+    package.mkdir(parents=True)
+    (package / "run.py").write_text(TORCHRUN)
+    for folder in (package, package.parent):
+        (folder / "__init__.py").touch()
+    return Launch(launcher=Launcher.TORCHRUN)
+
+
+def test_proofs_are_those_of_the_first_rank(tmp_path: Path, torchrun: Launch) -> None:
+    events: list[Event] = []
+    report = prove(tmp_path, PASS, events=events, launch=torchrun)
+    assert outcomes(report) == {"good": "passed"}
+    assert report.ok
+    assert events[1:] == [Event("good", "passed")]
+
+
+def test_what_another_rank_alone_misses_is_added(
+    tmp_path: Path, torchrun: Launch
+) -> None:
+    source = f"{PASS}\n    import os\n    assert os.environ['RANK'] == '0'"
+    report = prove(tmp_path, source, launch=torchrun)
+    assert outcomes(report) == {"good": "passed", "good (rank 1)": "failed"}
+    assert (report.ok, report.fault) == (False, None)
+
+
+def test_where_another_rank_stood_is_told(tmp_path: Path, torchrun: Launch) -> None:
+    source = f"""{PASS}
+    import os
+    if os.environ["RANK"] == "1":
+        print("Current thread 1:\\n  in the second")
+        raise SystemExit(3)
+    assert 0, "rank 1 hung"
+"""
+    report = prove(tmp_path, source, launch=torchrun)
+    assert isinstance(report.fault, HungRankError)
+    assert "E       AssertionError: rank 1 hung" in report.trouble
+    assert {"Current thread 1:", "  in the second"} <= {*report.trouble}
+
+
+def test_a_port_in_use_is_named(tmp_path: Path) -> None:
+    source = """
+    import socket
+
+    def test_meets():
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            socket.create_server(taken.getsockname())
+    """
+    report = prove(tmp_path, source)
+    assert isinstance(report.fault, PortInUseError)
+    assert any("Address already in use" in line for line in report.trouble)
+
+
+@pytest.mark.parametrize(
+    ("crash", "kind"),
+    [
+        ("os.kill(os.getpid(), signal.SIGKILL)", KilledRankError),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", CrashedRankError),
+        ("os._exit(9)", CrashedRankError),
+        ("time.sleep(60)", HungRankError),
+    ],
+)
+def test_what_ends_a_run_is_its_fault(
+    tmp_path: Path, crash: str, kind: type[ScaffoldError]
+) -> None:
+    source = f"{PASS}\nimport os, signal, time\ndef test_deadly(): {crash}\n"
+    report = prove(tmp_path, source, timeout=4 if kind is HungRankError else 60)
+    assert isinstance(report.fault, kind)
+    assert "during 'deadly'" in str(report.fault)
 
 
 def test_an_interpreter_that_is_not_there(tmp_path: Path) -> None:
