@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from mutants.mutant import TEXT, Mutant
 from mutants.running import Verdict
@@ -21,19 +21,15 @@ _MOST = 60
 
 
 def render(
-    themes: Mapping[str, Iterable[Mutant]], verdicts: Mapping[str, Verdict]
+    themes: Mapping[str, Sequence[Mutant]], verdicts: Mapping[str, Verdict]
 ) -> str:
     """Return the page: one table for each theme."""
-    themes = {title: tuple(mutants) for title, mutants in themes.items()}
-    parts = [HEAD.format(count=sum(map(len, themes.values())))]
+    parts = [HEAD.format(count=sum(len(mutants) for mutants in themes.values()))]
     for title, mutants in themes.items():
         rows = [row(mutant, verdicts[mutant.name]) for mutant in mutants]
-        parts.append(
-            "\n".join(
-                [f"## {title}\n", *map(line, (COLUMNS, "-" * 5)), *map(line, rows)]
-            )
-        )
-    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+        table = map(line, [COLUMNS, ["---"] * len(COLUMNS), *rows])
+        parts.append("\n".join([f"## {title}\n", *table]) + "\n")
+    return "\n".join(parts)
 
 
 def row(mutant: Mutant, verdict: Verdict) -> tuple[str, ...]:
@@ -59,6 +55,4 @@ def shorten(text: str) -> str:
 
 def line(cells: Iterable[str]) -> str:
     """Return a line of a table."""
-    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |".replace(
-        "| - |", "| --- |"
-    )
+    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"

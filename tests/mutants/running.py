@@ -100,7 +100,7 @@ def judge(
         on_verdict: told of each that was not in the cache, as it comes.
     """
     cache.mkdir(parents=True, exist_ok=True)
-    versions = str(sorted(probe_interpreter(python).packages.items()))
+    versions = versions_of(python)
     kept = {it.name: cache / f"{digest(it.tree, versions)}.json" for it in wanted}
     missing = [it for it in wanted if not kept[it.name].is_file()]
 
@@ -108,21 +108,29 @@ def judge(
         kept[name].write_text(json.dumps(asdict(verdict)))
         on_verdict(name, verdict)
 
-    survivors = set[str]()
-
     def keep_or_ask_more(name: str, verdict: Verdict) -> None:
         if verdict.survived:
-            survivors.add(name)
+            kept[name].with_suffix(".alone").touch()
         else:
             keep(name, verdict)
 
-    _prove(missing, True, python, keep_or_ask_more)
-    _prove([it for it in missing if it.name in survivors], False, python, keep)
+    def held_alone(candidate: Candidate) -> bool:
+        return kept[candidate.name].with_suffix(".alone").is_file()
+
+    new = [it for it in missing if not held_alone(it)]
+    _prove(new, True, python, keep_or_ask_more)
+    _prove([it for it in missing if held_alone(it)], False, python, keep)
     return {
         name: Verdict(**json.loads(path.read_text()))
         for name, path in kept.items()
         if path.is_file()
     }
+
+
+def versions_of(python: Path) -> str:
+    """Return what an interpreter has, as text."""
+    found = probe_interpreter(python)
+    return str((found.version, sorted(found.packages.items())))
 
 
 def digest(tree: Tree, versions: str) -> str:
