@@ -104,3 +104,64 @@ def test_a_page_does_not_take_the_place_of_a_folder(tmp_path: Path) -> None:
     ended = rlinf_scaffold("smoke", "foo", "--report", tmp_path)
     assert (ended.code, ended.out) == (2, "")
     assert "is a directory" in ended.err
+
+
+STEERED = """
+def test_steered(record_property):
+    import os
+    names = ("SMOKE_RANKS", "SMOKE_FULL", "SMOKE_MODEL_PATH")
+    record_property("measured", " ".join(os.environ.get(it, "-") for it in names))
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), "2 - -"),
+        (("--nproc", "3"), "3 - -"),
+        (("--full",), "2 1 -"),
+        (("--model-path", "real"), "2 - {}/real"),
+    ],
+)
+def test_options_reach_the_ranks(
+    scaffolded: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    told: str,
+) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real/config.json").touch()
+    monkeypatch.chdir(tmp_path)
+    python = interpreter(tmp_path / "steered", proofs=STEERED)
+    where = ("--checkout", scaffolded, "--python", python, "--format", "json")
+    document = rlinf_scaffold("smoke", "foo", *where, *words).json
+    assert document["proofs"][0]["measured"] == told.format(tmp_path.resolve())
+    assert document["log"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--nnodes", "2"), "--nnodes 2: pytest starts ranks on one node"),
+        (("--rdzv-endpoint", "h:1"), "only --launcher torchrun has an endpoint"),
+        (("--model-path", "none"), "no folder with a config.json"),
+    ],
+)
+def test_options_that_contradict_each_other(
+    scaffolded: Path, words: tuple[str, ...], told: str
+) -> None:
+    ended = rlinf_scaffold("smoke", "foo", "--checkout", scaffolded, *words)
+    assert ended.code == 2
+    assert told in ended.err
+
+
+def test_time_that_is_over_has_a_code_of_its_own(
+    scaffolded: Path, tmp_path: Path
+) -> None:
+    slow = "def test_it():\n    import time\n    time.sleep(60)\n"
+    python = interpreter(tmp_path / "slow", proofs=slow)
+    where = ("--checkout", scaffolded, "--python", python)
+    ended = rlinf_scaffold("smoke", "foo", *where, "--timeout", "3")
+    assert ended.code == 26
+    assert "the smoke test hung during 'it'" in ended.err
