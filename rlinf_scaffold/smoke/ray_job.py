@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +16,29 @@ _TOLD = ("PYTHON", "SMOKE_", "HF_", "PYTEST_", "TOKENIZERS_", "OMP_", "RLINF_")
 _SIGNS_OF_DEATH = ("worker process has died", "ActorDiedError", "OutOfMemoryError")
 
 
+def part() -> None:
+    """Leave the group that Ray Train has formed, once ranks know where to meet again.
+
+    They make checkpoints first, which transformers lets rank 0 of a group write alone.
+    """
+    distributed = import_module("torch.distributed")
+    with socket.socket() as listener:
+        listener.bind(("", 0))
+        port = [str(listener.getsockname()[1])]
+        distributed.broadcast_object_list(port)
+    distributed.destroy_process_group()
+    os.environ["MASTER_PORT"] = port[0]
+
+
 def train(job: dict[str, Any]) -> None:
-    """Run the tests as one rank, in the group of ranks that Ray Train has formed."""
+    """Run the tests as one rank of the group that Ray Train has formed."""
     import tempfile
 
     import pytest
     import ray
     from ray.train import get_context
 
+    part()
     rank = get_context().get_world_rank()
     os.chdir(job["root"])
     with tempfile.TemporaryDirectory() as folder:
