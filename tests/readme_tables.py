@@ -1,4 +1,4 @@
-"""The tables of the README, made from the code; `make readme` writes them into it."""
+"""The tables of the README and of docs/, made from the code by `make readme`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from itertools import zip_longest
+from functools import partial
 from pathlib import Path
 
 from typer.core import TyperGroup, TyperOption  # noqa: TID251
@@ -26,9 +26,11 @@ from rlinf_scaffold.surfaces import all_surfaces
 from rlinf_scaffold.surfaces.recipe import choose_recipe
 
 README = Path(rlinf_scaffold.__file__).parents[1] / "README.md"
+PAGES = (README, README.parent / "docs/command_line.md")
 _BLOCK = re.compile(
     r"(?P<head><!-- table: (?P<name>\w+) -->\n).*?(?P<tail><!-- end -->)", re.DOTALL
 )
+_RANGE = re.compile(r" range(?=>)|;? *x>=\d+")
 _DEFAULT = re.compile(r"\s*\[default: ([^]]*)]")
 _ENDINGS = {
     0: "Done; for `check`: all of it stands.",
@@ -37,10 +39,10 @@ _ENDINGS = {
 }
 
 
-def filled(readme: str) -> str:
-    """Return the README with each table between its markers as it must be now."""
+def filled(page: str) -> str:
+    """Return a page with each table between its markers as it must be now."""
     return _BLOCK.sub(
-        lambda block: block["head"] + TABLES[block["name"]]() + block["tail"], readme
+        lambda block: block["head"] + TABLES[block["name"]]() + block["tail"], page
     )
 
 
@@ -56,23 +58,24 @@ def _command_line() -> TyperGroup:
     return group
 
 
-def _options() -> str:
-    command = _command_line().commands["new-model"]
-    context = command.make_context("new-model", [], resilient_parsing=True)
+def _options(name: str) -> str:
+    command = _command_line().commands[name]
+    context = command.make_context(name, [], resilient_parsing=True)
     records = [
         option.get_help_record(context)
         for option in command.params
         if isinstance(option, TyperOption)
     ]
     return _table(
-        ("option of `new-model`", "meaning", "default"),
+        (f"option of `{name}`", "meaning", "default"),
         (_option_row(*record) for record in records if record is not None),
     )
 
 
 def _option_row(names: str, text: str) -> tuple[str, str, str]:
+    names, text = _RANGE.sub("", names).replace("|", "\\|"), _RANGE.sub("", text)
+    text = text.replace(" []", "")
     default = _DEFAULT.search(text)
-    names = names.replace("|", "\\|")
     return f"`{names}`", _DEFAULT.sub("", text), default[1] if default else ""
 
 
@@ -99,10 +102,7 @@ def _exit_codes() -> str:
         known = meanings.get(error.exit_code)
         meanings[error.exit_code] = f"{known} {meaning}" if known else meaning
     cells = [(str(code), meanings[code]) for code in sorted(meanings)]
-    third = -(-len(cells) // 3)
-    columns = (cells[start : start + third] for start in (0, third, 2 * third))
-    rows = zip_longest(*columns, fillvalue=("", ""))
-    return _table(("code", "when") * 3, (sum(row, ()) for row in rows))
+    return _table(("code", "when"), cells)
 
 
 def _support() -> str:
@@ -122,11 +122,15 @@ def _support() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    "options": _options,
+    "options_new_model": partial(_options, "new-model"),
+    "options_smoke": partial(_options, "smoke"),
+    "options_check": partial(_options, "check"),
+    "options_inspect": partial(_options, "inspect"),
     "files": _files,
     "exit_codes": _exit_codes,
     "support": _support,
 }
 
 if __name__ == "__main__":
-    README.write_text(filled(README.read_text("utf-8")), "utf-8")
+    for page in PAGES:
+        page.write_text(filled(page.read_text("utf-8")), "utf-8")

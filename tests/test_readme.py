@@ -1,4 +1,4 @@
-"""The README says what is so: its tables, its picture, its commands, its length."""
+"""The README and docs/ say what is so: tables, picture, commands, length."""
 
 from __future__ import annotations
 
@@ -6,24 +6,26 @@ import re
 from collections import Counter
 
 import pytest
-from readme_tables import README, TABLES, filled
+from readme_tables import PAGES, README, TABLES, filled
 
 from rlinf_scaffold.errors import InvalidAnswerError, ScaffoldError
 
 ROOT = README.parent
 TEXT = README.read_text("utf-8")
+TEXTS = "".join(page.read_text("utf-8") for page in PAGES)
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_every_table_stands_in_the_readme_as_the_code_makes_it(name: str) -> None:
+def test_every_table_stands_once_as_the_code_makes_it(name: str) -> None:
     head = f"<!-- table: {name} -->\n"
-    assert head + TABLES[name]() + "<!-- end -->" in TEXT, "run `make readme`"
+    table = head + TABLES[name]() + "<!-- end -->"
+    assert TEXTS.count(table) == TEXTS.count(head) == 1, "run `make readme`"
 
 
 def test_a_stale_table_is_made_anew() -> None:
-    stale = TEXT.replace("`--action-dim <int>`", "`--action-width <int>`")
-    assert stale != TEXT
-    assert filled(stale) == filled(TEXT)
+    stale = TEXTS.replace("`--action-dim <int>`", "`--action-width <int>`")
+    assert stale != TEXTS
+    assert filled(stale) == filled(TEXTS)
 
 
 def test_text_outside_the_markers_is_left_alone() -> None:
