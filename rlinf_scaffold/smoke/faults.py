@@ -44,7 +44,7 @@ _TELLING: Final = tuple(
     re.compile(pattern, re.MULTILINE)
     for pattern in (
         r"^(?:E +)?rank \d+ (?:hung|was ended|ended|died)",
-        r"^Current thread|^Root Cause",
+        r"Current thread|^Root Cause",
         r"EADDRINUSE|[Aa]ddress already in use|Rendezvous\w*Error",
     )
 )
