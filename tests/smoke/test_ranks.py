@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import subprocess  # noqa: TID251
@@ -10,10 +9,10 @@ import sys
 import threading
 import time
 from importlib.util import find_spec
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pytest
-from trees import planned
+from ranks import ALL, PATIENCE, TEST, outcomes, prove, write
 
 from rlinf_scaffold.errors import (
     CrashedRankError,
@@ -21,88 +20,14 @@ from rlinf_scaffold.errors import (
     KilledRankError,
     NoBackendError,
     PortInUseError,
-    ScaffoldError,
 )
 from rlinf_scaffold.smoke.launch import Launch, Launcher
-from rlinf_scaffold.smoke.run import SmokeReport, run_smoke
-from rlinf_scaffold.spec import ModelSpec
-from rlinf_scaffold.surfaces.smoke_test import smoke_test_path
+from rlinf_scaffold.smoke.run import SmokeReport
 
 pytestmark = [
     pytest.mark.smoke,
     pytest.mark.skipif(find_spec("torch") is None, reason="no torch here"),
 ]
-TEST = PurePosixPath("tests/test_smoke.py")
-PATIENCE = 6.0
-# What stands in for all that a policy is measured by.
-PROOFS = """
-@pytest.fixture(scope="module")
-def load():
-    return None
-
-
-@pytest.fixture(scope="module")
-def engine():
-    return None
-
-
-@pytest.fixture(scope="module", params=["one", "two", "three"])
-def total(request, world):
-    import ctypes
-    import torch
-
-    place = request.param
-    if place == "two" and world.rank == VICTIM:
-        SABOTAGE
-    number = torch.ones(1)
-    torch.distributed.all_reduce(number)
-    return number.item()
-
-
-def test_alone(proof):
-    proof.equal(1, 1, "never")
-
-
-def test_total(proof, total, world):
-    proof.equal(total, float(world.size), "a rank is missing")
-
-
-def test_again(proof, total, world):
-    proof.equal(total, float(world.size), "a rank is missing")
-"""
-ALL = [
-    f"{test} [{place}]"
-    for place in ("one", "two", "three")
-    for test in ("total", "again")
-]
-
-
-def write(root: Path, sabotage: str = "pass", victim: int = 1) -> None:
-    """Write a test whose ranks are those of a generated one."""
-    changes = {it.path: it for it in planned("registry", ModelSpec(name="foo"))}
-    generated = changes[smoke_test_path("foo")].after or ""
-    ranks, *_ = generated.partition("\n# The model\n")
-    proofs = PROOFS.replace("VICTIM", str(victim)).replace("SABOTAGE", sabotage)
-    path = root / TEST
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(ranks.replace("parents[2]", "parent") + proofs)
-
-
-def prove(
-    root: Path, launch: Launch | None = None, python: str = sys.executable
-) -> SmokeReport:
-    return run_smoke(
-        root,
-        TEST,
-        Path(python),
-        launch or Launch(timeout=300),
-        log=root / "foo.log",
-        on_event=lambda _: None,
-    )
-
-
-def outcomes(report: SmokeReport) -> dict[str, str]:
-    return {proof.name: proof.outcome for proof in report.proofs}
 
 
 @pytest.fixture(autouse=True)
@@ -331,33 +256,3 @@ def test_a_port_that_is_taken_meanwhile_is_named(tmp_path: Path) -> None:
         fault = prove(tmp_path, launch).fault
     assert isinstance(fault, PortInUseError), fault
     assert fault.endpoint == endpoint
-
-
-@pytest.fixture
-def ray_python() -> str:
-    """An interpreter with Ray: this one, or the one that RAY_PYTHON names."""
-    python = os.environ.get("RAY_PYTHON", sys.executable)
-    if python == sys.executable and find_spec("ray") is None:
-        pytest.skip("no ray here, and RAY_PYTHON names no interpreter that has it")
-    return python
-
-
-RAY_FAULTS: dict[str, tuple[str, type[ScaffoldError] | None]] = {
-    "well": ("pass", None),
-    "killed": ("os.kill(os.getpid(), signal.SIGKILL)", KilledRankError),
-    "hung": ("time.sleep(600)", HungRankError),
-}
-
-
-@pytest.mark.parametrize("way", RAY_FAULTS)
-def test_ray_train_runs_two_workers(tmp_path: Path, ray_python: str, way: str) -> None:
-    sabotage, kind = RAY_FAULTS[way]
-    write(tmp_path, sabotage)
-    report = prove(tmp_path, Launch(launcher=Launcher.RAY, timeout=300), ray_python)
-    if kind is None:
-        assert report.ok, report
-        assert {it.measured for it in report.proofs[1:]} == {"2.0"}
-        assert outcomes(report) == dict.fromkeys(["alone", *ALL], "passed")
-    else:
-        assert isinstance(report.fault, kind), report
-        assert not report.ok

@@ -337,7 +337,7 @@ def test_where_another_rank_stood_is_told(tmp_path: Path, torchrun: Launch) -> N
     source = f"""{PASS}
     import os
     if os.environ["RANK"] == "1":
-        print("Current thread 1:\\n  in the second")
+        print("Current", "thread 1:\\n  in the second")
         raise SystemExit(3)
     assert 0, "rank 1 hung"
 """
