@@ -28,12 +28,21 @@ a test that fails on one rank does not leave another one waiting.
 from __future__ import annotations
 
 import copy
+import ctypes
+import faulthandler
+import functools
+import itertools
 import json
 import math
 import os
+import re
+import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -55,17 +64,19 @@ POLICY = "FooForRLActionPrediction"
 BASE = "LlamaForCausalLM"
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIG = REPOSITORY / "examples/embodiment/config/maniskill_ppo_foo.yaml"
+RECIPE = REPOSITORY / "examples/embodiment/config/maniskill_ppo_foo.yaml"
 LAYERS = [
     "LlamaDecoderLayer",
 ]
 
 # Names that the configuration of the base does not have are left out. Weights are drawn
-# wide enough for logits to differ clearly.
+# wide enough for logits to differ clearly. Some layers have the size of the value head's:
+# some versions of transformers take tensors of one size for the same, while loading.
 TINY_BASE = {
     "hidden_size": 64,
     "word_embed_proj_dim": 64,
-    "intermediate_size": 96,
-    "ffn_dim": 96,
+    "intermediate_size": 512,
+    "ffn_dim": 512,
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
     "num_key_value_heads": 2,
@@ -87,6 +98,11 @@ TINY_POLICY = {
     "max_prompt_length": 192,  # characters: the tiny tokenizer knows no words
     "add_value_head": True,
     "lora_rank": 4,
+    # Chunks that are no squares, so that what is transposed shows.
+    "action_dim": 3,
+    "action_token_len": 3,
+    "num_action_chunks": 2,
+    "action_chunks_len": 2,
 }
 
 TASKS = [
@@ -95,13 +111,18 @@ TASKS = [
     "Open the top drawer and put the bowl inside",
     "Push the plate",
 ]
-MOST_CHUNKS = 2  # more take longer, and show nothing new
+# A checkpoint to prove instead of the tiny one, and its action statistics.
+MODEL_PATH = os.environ.get("SMOKE_MODEL_PATH", "")
+STATISTICS: dict[str, list[Any]] = {}
+FULL = os.environ.get("SMOKE_FULL") == "1"  # all ways to train, instead of some
 BATCH_PER_RANK = 2
-TIMEOUT = 60.0
-PATIENCE = 300.0  # while rank 0 runs the tests that need no other rank
+TIMEOUT = float(os.environ.get("SMOKE_TIMEOUT", "60"))  # for ranks to wait for another
+GRACE = TIMEOUT / 6  # for ranks to fail as another one did, or to end
+PAUSE = 0.005
 
 # Rollout and training differ by about 1e-6 in float32, and by 4e-3 at the very least
-# where one of them does something else.
+# where one of them does something else. A real checkpoint has noise of its own, which is
+# measured.
 NOISE = 1e-5
 BFLOAT16_NOISE = 0.1
 
@@ -112,6 +133,7 @@ SAMPLING = {
     "top_k_1": {"top_k": 1},
     "top_k_5": {"top_k": 5},
     "top_k_-1": {"top_k": -1},
+    "top_k_1000": {"top_k": 1000},
     "all": {"temperature": 0.7, "top_k": 5},
     "greedy": {"do_sample": False, "temperature": -1.0, "top_k": 5},
 }
@@ -197,91 +219,258 @@ def _distributed() -> Any:
     return torch.distributed
 
 
-# Shutting the interpreter down would take longer than some of the tests.
-PYTEST_WITHOUT_SHUTDOWN = """
-import os, pytest, sys
+# What runs the tests of a rank that rank 0 has started. It ends with rank 0, however that
+# ends: its end of a pipe closes, and Linux kills even what hangs within C. Shutting the
+# interpreter down would take longer than some of the tests.
+PYTEST_OF_A_RANK = """
+import ctypes, os, pytest, sys, threading
+
+def follow():
+    os.read(0, 1)
+    os._exit(1)
+
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, 9)
+threading.Thread(target=follow, daemon=True).start()
 status = pytest.main(sys.argv[1:])
 sys.stdout.flush()
 os._exit(status)
 """
 
 
-def start_rank_1(tests: list[str], folder: Path, log: Path) -> subprocess.Popen[bytes]:
-    """Run these tests as rank 1.
+class Ranks:
+    """The ranks that share the tests; rank 0 starts the others, if nothing else has.
 
-    Args:
-        tests: Node ids.
-        folder: What they are relative to.
-        log: Where the output goes.
+    A plugin of pytest that keeps them in step: before a test that needs them all, they
+    wait for each other. Once one is missing, all such tests fail without a wait.
 
-    Returns:
-        The process.
+    Attributes:
+        rank: This process.
+        size: Number of processes.
+        fault: Why the ranks are not in step any more, if they are not.
     """
-    arguments = ["-v", "-p", "no:cacheprovider", *tests] if tests else ["--version"]
-    with log.open("wb") as output:
-        return subprocess.Popen(
-            [sys.executable, "-c", PYTEST_WITHOUT_SHUTDOWN, *arguments],
-            cwd=folder,
-            env={**os.environ, "RANK": "1", "LOCAL_RANK": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
+
+    def __init__(self, folder: Path):
+        self.rank = int(os.environ["RANK"])
+        self.size = int(os.environ["WORLD_SIZE"])
+        self.fault = ""
+        self._folder = folder
+        self._children: dict[int, subprocess.Popen[bytes]] = {}
+        self._store: Any = None
+
+    def start(self, tests: list[str], root: Path) -> None:
+        """Run these tests as every other rank; their node ids are relative to root."""
+        arguments = ["-v", "-p", "no:cacheprovider", *tests]
+        for rank in range(1, self.size) if tests else []:
+            with self._log(rank).open("wb") as output:
+                self._children[rank] = subprocess.Popen(
+                    [sys.executable, "-c", PYTEST_OF_A_RANK, *arguments],
+                    cwd=root,
+                    env={**os.environ, "RANK": f"{rank}", "LOCAL_RANK": f"{rank}"},
+                    stdin=subprocess.PIPE,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                )
+
+    def connect(self, backend: str) -> None:
+        """Form a group of all ranks, once each has imported all that it needs."""
+        distributed = _distributed()
+        has_backend = getattr(distributed, f"is_{backend}_available", lambda: False)
+        if not has_backend():
+            pytest.fail(f"this torch has no {backend}", pytrace=False)
+        if "RENDEZVOUS" in os.environ:
+            self._store = distributed.FileStore(os.environ["RENDEZVOUS"], self.size)
+            self._meet("their first test")
+        distributed.init_process_group(
+            backend,
+            store=self._store,
+            rank=self.rank,
+            world_size=self.size,
+            timeout=timedelta(seconds=TIMEOUT),
         )
+        self._store = self._store or distributed.distributed_c10d._get_default_store()
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_setup(self, item: Any) -> Iterator[None]:
+        """Let no test that needs all ranks begin without one of them."""
+        if "world" not in item.fixturenames:
+            return (yield)
+        if self.fault:
+            pytest.fail(self.fault, pytrace=False)
+        self._require_children()
+        if self._store is not None:
+            self._meet(item.name)
+        began = time.monotonic()
+        try:
+            return (yield)
+        except Exception as error:
+            self._judge(item.name, error, time.monotonic() - began)
+            raise
+
+    def _meet(self, place: str) -> None:
+        # Rank 0 has tests of its own to run first; those that it started end with it.
+        is_child = self.rank > 0 and "RENDEZVOUS" in os.environ
+        absent = self._wait(place, math.inf if is_child else TIMEOUT)
+        if absent:
+            self._give_up(
+                f"rank {absent[0]} hung: it did not come to {place} "
+                f"within {TIMEOUT:g} s"
+            )
+
+    def _judge(self, test: str, error: Exception, seconds: float) -> None:
+        """Find out whether all ranks failed in the same way, which leaves them in step."""
+        if self._store is None:
+            return
+        absent = self._wait(f"the failure of {test}", GRACE)
+        waited = isinstance(error, RuntimeError) and seconds >= TIMEOUT
+        if absent and waited:
+            self._give_up(f"rank {absent[0]} hung: it was waited for in {test}")
+        elif absent:
+            self.fault = f"rank {self.rank} failed alone in {test}: {shorten(error)}"
+            self.stop()
+        elif waited:
+            self._give_up(f"all ranks hung: they waited for each other in {test}")
+
+    def _wait(self, place: str, patience: float) -> list[int]:
+        """Return the ranks that do not come to a place in time."""
+        self._store.set(f"{place}: {self.rank}", "here")
+        deadline = time.monotonic() + patience
+        absent = list(range(self.size))
+        while absent and time.monotonic() < deadline:
+            absent = [r for r in absent if not self._store.check([f"{place}: {r}"])]
+            self._require_children(absent)
+            time.sleep(PAUSE if absent else 0)
+        return absent
+
+    def _require_children(self, ranks: Iterable[int] | None = None) -> None:
+        for rank in self._children if ranks is None else ranks:
+            child = self._children.get(rank)
+            status = None if child is None else child.poll()
+            if status is not None:
+                self._give_up(f"rank {rank} {describe_end(status)}")
+
+    def _give_up(self, fault: str) -> None:
+        self.fault = fault
+        self.stop()
+        logs = [
+            f"the log of rank {rank} ends with:\n{end_of(self._log(rank))}"
+            for rank in self._children
+        ]
+        pytest.fail("\n".join([fault, *logs]), pytrace=False)
+
+    def _log(self, rank: int) -> Path:
+        return self._folder / f"rank_{rank}.log"
+
+    def finish(self) -> None:
+        """Wait until the ranks that were started here have ended well."""
+        deadline = time.monotonic() + TIMEOUT
+        for rank, child in self._children.items():
+            try:
+                status = child.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                self._give_up(f"rank {rank} hung: it did not end within {TIMEOUT:g} s")
+            else:
+                if status:
+                    self._give_up(f"rank {rank} {describe_end(status)}")
+
+    def stop(self) -> None:
+        """End the ranks that were started here; their logs say where they stood."""
+        for child in self._children.values():
+            child.terminate()
+        deadline = time.monotonic() + GRACE
+        for child in self._children.values():
+            try:
+                child.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+
+def describe_end(status: int) -> str:
+    """Return how a process ended, in words."""
+    if status >= 0:
+        return f"ended with status {status}"
+    return f"was ended by {signal.Signals(-status).name}"
+
+
+def end_with_parent() -> None:
+    """Have Linux end this process when the one that started it is gone."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def end_of(log: Path) -> str:
+    """Return what a log says of trouble, or else its last lines."""
+    text = log.read_text(errors="replace")
+    trouble = re.search(r"Current thread|^=+ short", text, re.M)
+    lines = text[trouble.start() :].splitlines() if trouble else text.splitlines()[-20:]
+    telling = [line for line in lines if not re.search(r"/(_pytest|pluggy)/", line)]
+    return "\n".join(telling[:20])
 
 
 @pytest.fixture(scope="module", autouse=True)
 def other_ranks(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[None]:
-    """Start a second rank, for the tests that need one; torchrun starts its own."""
-    if "RANK" in os.environ:
-        yield
-        return
+) -> Iterator[Ranks]:
+    """Start the other ranks, for the tests that need them; torchrun starts its own."""
     session = request.session
     shared = [
-        item.nodeid
+        item
         for item in session.items
         if item.path == request.path and "world" in item.fixturenames
     ]
     folder = tmp_path_factory.mktemp("ranks")
-    log = folder / "rank_1.log"
     environment = {
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": os.pathsep.join(sys.path),
         "RENDEZVOUS": str(folder / "store"),
-        "WORLD_SIZE": "2",
+        "WORLD_SIZE": os.environ.get("SMOKE_RANKS", "2"),
         "RANK": "0",
         "LOCAL_RANK": "0",
     }
+    starts_ranks = "RANK" not in os.environ
     failed_before = session.testsfailed
-    with pytest.MonkeyPatch.context() as patch:
-        for key, value in environment.items():
-            patch.setenv(key, value)
-        rank_1 = start_rank_1(shared, request.config.rootpath, log)
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        end_with_parent()
+    with pytest.MonkeyPatch.context() as patch, stacks_when_terminated(request.config):
+        if starts_ranks:
+            for key, value in environment.items():
+                patch.setenv(key, value)
+        ranks = Ranks(folder)
+        for item in shared:
+            item.user_properties.append(("ranks", ranks.size))
+        request.config.pluginmanager.register(ranks)
         try:
-            yield
+            if starts_ranks:
+                ranks.start([item.nodeid for item in shared], request.config.rootpath)
+            yield ranks
             if session.testsfailed == failed_before:
-                rank_1.wait(TIMEOUT)
-        except subprocess.TimeoutExpired:
-            pass  # killing it shows in its status
+                ranks.finish()
         finally:
-            rank_1.kill()
-            rank_1.wait()
-    if rank_1.returncode:
-        told = log.read_text(errors="replace")[-6000:]
-        report = f"rank 1 ended with {rank_1.returncode}; the end of its log:\n{told}"
-        if session.testsfailed == failed_before:
-            pytest.fail(report, pytrace=False)
-        print(report)
+            ranks.stop()
+            request.config.pluginmanager.unregister(ranks)
+
+
+@contextmanager
+def stacks_when_terminated(config: pytest.Config) -> Iterator[None]:
+    """Have SIGTERM write where each thread stands, past what pytest captures."""
+    capture: Any = config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        stderr = os.fdopen(os.dup(2), "w")
+    with stderr:
+        faulthandler.register(signal.SIGTERM, stderr, chain=True)
+        yield
+        faulthandler.unregister(signal.SIGTERM)
 
 
 @pytest.fixture(scope="module")
-def device(other_ranks: None) -> Iterator[torch.device]:
+def device(other_ranks: Ranks) -> Iterator[torch.device]:
     """A GPU where there is one for each rank, else the CPU, with one thread."""
     import torch
 
     threads = torch.get_num_threads()
-    if torch.cuda.device_count() >= int(os.environ["WORLD_SIZE"]):
+    ranks_here = os.environ.get("LOCAL_WORLD_SIZE", os.environ["WORLD_SIZE"])
+    if torch.cuda.device_count() >= int(ranks_here):
         chosen = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(chosen)
     else:
@@ -292,37 +481,32 @@ def device(other_ranks: None) -> Iterator[torch.device]:
 
 
 @pytest.fixture(scope="module")
-def world(device: torch.device, load: Any, engine: Any) -> Iterator[World]:
+def world(
+    device: torch.device, load: Any, engine: Any, other_ranks: Ranks
+) -> Iterator[World]:
     """All ranks, connected once each has imported all that it needs."""
-    distributed = _distributed()
-    rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-    store = None
-    if "RENDEZVOUS" in os.environ:
-        store = distributed.FileStore(os.environ["RENDEZVOUS"], size)
-        store.set(f"rank_{rank}", "here")
-        everyone = [f"rank_{other}" for other in range(size)]
-        store.wait(everyone, timedelta(seconds=PATIENCE))
-    distributed.init_process_group(
-        "nccl" if device.type == "cuda" else "gloo",
-        store=store,
-        rank=rank,
-        world_size=size,
-        timeout=timedelta(seconds=TIMEOUT),
-    )
-    yield World(rank, size, device)
-    distributed.destroy_process_group()
+    other_ranks.connect("nccl" if device.type == "cuda" else "gloo")
+    yield World(other_ranks.rank, other_ranks.size, device)
+    if not other_ranks.fault:
+        _distributed().destroy_process_group()
 
 
 # The model
 
 
-def make_tokenizer() -> Any:
-    """Return a tokenizer whose tokens are the printable ASCII characters."""
+def make_tokenizer(unused: int) -> Any:
+    """Return a tokenizer of printable ASCII characters, its last token a special one.
+
+    Args:
+        unused: Number of tokens before that one that no text has.
+    """
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
     special = {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}
     tokens = [*special.values(), *map(chr, range(32, 127))]
+    tokens += [*(f"<unused_{index}>" for index in range(unused)), "<sep>"]
+    special["sep_token"] = "<sep>"
     vocabulary = {token: index for index, token in enumerate(tokens)}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
@@ -358,8 +542,11 @@ def make_base(vocab_size: int) -> Any:
 
 
 def make_statistics(action_dim: int) -> dict[str, list[Any]]:
-    """Return statistics of which none fits another dimension, the last one unmasked."""
-    return {
+    """Return statistics of which none fits another dimension, the last one unmasked.
+
+    Those of the checkpoint that `MODEL_PATH` names come first.
+    """
+    return STATISTICS or {
         "q01": [-1.0 - index for index in range(action_dim)],
         "q99": [0.5 + index / 2 for index in range(action_dim)],
         "mask": [True] * (action_dim - 1) + [action_dim == 1],
@@ -371,6 +558,61 @@ def choose_vocab_size(least: int) -> int:
     return next(size for size in range(least, least + 6) if math.gcd(size, 6) == 1)
 
 
+def adopt_checkpoint(config: DictConfig, folder: Path) -> DictConfig:
+    """Return maniskill_ppo_foo.yaml for the checkpoint that `MODEL_PATH` names.
+
+    Args:
+        config: maniskill_ppo_foo.yaml as it is.
+        folder: Links to the checkpoint's files, with statistics of one more dataset.
+    """
+    from omegaconf import OmegaConf
+    from transformers import AutoConfig
+
+    for file in Path(MODEL_PATH).resolve().iterdir():
+        (folder / file.name).symlink_to(file)
+    trusted = bool(config.get("trust_remote_code"))
+    known = AutoConfig.from_pretrained(MODEL_PATH, trust_remote_code=trusted)
+    datasets = dict(getattr(known, "norm_stats", None) or {})
+    statistics = folder / "dataset_statistics.json"
+    if statistics.exists():
+        datasets.update(json.loads(statistics.read_text()))
+        statistics.unlink()
+    datasets = datasets or {"smoke": {"action": make_statistics(config.action_dim)}}
+    names = [config.unnorm_key, f"{config.unnorm_key}_no_noops", *datasets]
+    chosen = next(name for name in names if name in datasets)
+    own = datasets[chosen]["action"]
+    STATISTICS.update({"mask": [True] * len(own["q01"]), **own})
+    others = {key: [0] * len(STATISTICS["q01"]) for key in ("q01", "q99", "mask")}
+    statistics.write_text(json.dumps({"another": {"action": others}, **datasets}))
+    text = known.get_text_config()
+    same = ("precision", "attn_implementation", "add_value_head", "lora_rank")
+    return OmegaConf.merge(
+        config,
+        {key: TINY_POLICY[key] for key in same},
+        {
+            "model_path": str(folder),
+            "unnorm_key": chosen,
+            "hidden_size": text.hidden_size,
+            "vocab_size": text.vocab_size,
+        },
+    )
+
+
+def measure_noise(policy: Any) -> float:
+    """Return what float32 makes of the base's logits: it rounds batches differently."""
+    import torch
+
+    base = next(kind for kind in type(policy).__mro__ if kind.__name__ == BASE)
+    tokens = torch.arange(5, 37, device=policy.device)[None]
+    with torch.no_grad():
+        alone, among = (
+            base.forward(policy, input_ids=tokens.expand(count, -1)).logits
+            for count in (1, 8)
+        )
+    spacing = torch.finfo(torch.float32).eps * alone.abs().max().item()
+    return max(distance(alone[0], among[0]), spacing)
+
+
 @pytest.fixture(scope="module")
 def config(
     device: torch.device, tmp_path_factory: pytest.TempPathFactory
@@ -380,21 +622,27 @@ def config(
 
     config = OmegaConf.load(CONFIG).actor.model
     folder = tmp_path_factory.mktemp("checkpoint")
-    tokenizer = make_tokenizer()
-    vocab_size = choose_vocab_size(len(tokenizer) + config.n_action_bins)
-    make_base(vocab_size).save_pretrained(folder)
+    if MODEL_PATH:
+        return adopt_checkpoint(config, folder)
+    tokenizer = make_tokenizer(unused=config.n_action_bins)
+    # Some classes of tokenizers add tokens of their own.
+    vocab_size = choose_vocab_size(len(tokenizer) + 4)
+    base = make_base(vocab_size)
     tokenizer.save_pretrained(folder)
+    # Many checkpoints have settings of this kind, which training cannot replay.
+    base.generation_config.repetition_penalty = 1.5
+    base.save_pretrained(folder)
 
-    statistics = {"action": make_statistics(config.action_dim)}
+    unnorm_key = config.unnorm_key or "smoke"
+    statistics = make_statistics(TINY_POLICY["action_dim"])
+    others = {key: [0] * len(numbers) for key, numbers in statistics.items()}
     (folder / "dataset_statistics.json").write_text(
-        json.dumps({config.unnorm_key or "smoke": statistics})
+        json.dumps({"another": {"action": others}, unnorm_key: {"action": statistics}})
     )
-    chunks = min(config.num_action_chunks, MOST_CHUNKS)
     computed = {
         "model_path": str(folder),
         "vocab_size": vocab_size,
-        "num_action_chunks": chunks,
-        "action_chunks_len": chunks,
+        "unnorm_key": unnorm_key,
     }
     return OmegaConf.merge(config, TINY_POLICY, computed)
 
@@ -407,16 +655,20 @@ def load(config: DictConfig, device: torch.device) -> Callable[..., Any]:
 
     from rlinf.models import get_model
 
-    def load_policy(is_lora: bool = False) -> Any:
+    def load_policy(is_lora: bool = False, **others: Any) -> Any:
         torch.manual_seed(0)
-        settings = OmegaConf.merge(config, {"is_lora": is_lora})
+        settings = OmegaConf.merge(config, {"is_lora": is_lora, **others})
         policy = get_model(settings.model_path, settings)
         if policy is None:
             pytest.fail(f"get_model knows no {MODEL_TYPE}: is it registered?")
         for name, parameter in policy.named_parameters():
             if "lora_B" in name:  # zero at first, which hides lora_A from the gradient
                 torch.nn.init.normal_(parameter, std=0.1)
-        return policy.to(device)
+        policy.to(device)
+        if MODEL_PATH and not is_lora:
+            global NOISE
+            NOISE = max(NOISE, 10 * measure_noise(policy))
+        return policy
 
     return load_policy
 
@@ -573,10 +825,16 @@ def train_forward(policy: Any, inputs: Tensors, **kwargs: Any) -> Tensors:
 
 def compute_loss(policy: Any, inputs: Tensors, advantages: Any) -> torch.Tensor:
     """Return a loss that all outputs have a part in."""
-    outputs = train_forward(policy, inputs)
+    return combine(train_forward(policy, inputs), advantages)
+
+
+def combine(outputs: Tensors, advantages: Any) -> torch.Tensor:
+    """Return the loss of outputs."""
     surrogate = (outputs["logprobs"].mean(dim=1) * advantages).mean()
-    values = outputs["values"].square().mean()
-    return values - surrogate - 0.01 * outputs["entropy"].mean()
+    loss = -surrogate - 0.01 * outputs["entropy"].mean()
+    if outputs["values"] is None:
+        return loss
+    return loss + outputs["values"].square().mean()
 
 
 def compute_gradients(policy: Any, inputs: Tensors) -> dict[str, Any]:
@@ -621,7 +879,7 @@ def steer(policy: Any, bonus: torch.Tensor) -> Any:
 # Registration and loading
 
 
-def test_rlinf_is_this_checkout(proof: Proof, policy: Any) -> None:
+def test_rlinf_is_this_checkout(proof: Proof) -> None:
     import rlinf
 
     proof.equal(
@@ -635,11 +893,140 @@ def test_get_model_resolves_the_model_type(proof: Proof, policy: Any) -> None:
     proof.equal(type(policy).__name__, POLICY, "rlinf/models builds something else")
 
 
+def test_model_type_is_embodied(proof: Proof, policy: Any) -> None:
+    import rlinf.config
+
+    types = getattr(rlinf.config, "EMBODIED_MODEL", None)
+    if types is None:
+        pytest.skip("this RLinf has one kind of model")
+    proof.equal(
+        MODEL_TYPE in {getattr(it, "value", it) for it in types},
+        True,
+        "it is registered in another category, and no embodied recipe may name it",
+    )
+
+
+def test_recipe_wraps_the_layers_of_the_base(proof: Proof, policy: Any) -> None:
+    from omegaconf import OmegaConf
+
+    wrapped = OmegaConf.select(
+        OmegaConf.load(RECIPE),
+        "actor.fsdp_config.wrap_policy.transformer_layer_cls_to_wrap",
+    )
+    if wrapped is None:
+        pytest.skip("the recipe leaves it to RLinf what FSDP wraps")
+    classes = {type(part).__name__ for part in policy.modules()}
+    proof.equal(
+        [*(set(wrapped) - classes), *(set(LAYERS) - set(wrapped))],
+        [],
+        "transformer_layer_cls_to_wrap of the recipe is misspelt, or lacks a class",
+    )
+
+
 def test_layer_classes_exist(proof: Proof, policy: Any) -> None:
     proof.equal(
         sorted({type(layer).__name__ for layer in layers(policy)}),
         sorted(LAYERS),
-        "the recipe's transformer_layer_cls_to_wrap is misspelt for this transformers",
+        "layers have other classes in this transformers",
+    )
+
+
+def test_settings_reach_the_policy(
+    proof: Proof, config: DictConfig, policy: Any, plain_base: Any
+) -> None:
+    expected = {
+        key: config[key]
+        for key in (
+            "action_dim",
+            "num_action_chunks",
+            "n_action_bins",
+            "max_prompt_length",
+            "unnorm_key",
+        )
+    }
+    measured = {key: getattr(policy, key) for key in expected}
+    # Not all versions of transformers heed what they are asked for.
+    expected["attention"] = plain_base.config._attn_implementation
+    measured["attention"] = policy.config._attn_implementation
+    proof.equal(measured, expected, "the loader does not pass a setting on")
+
+
+def test_weights_have_the_dtype_of_the_settings(
+    proof: Proof, load: Callable[..., Any]
+) -> None:
+    from omegaconf import OmegaConf
+
+    from rlinf.config import torch_dtype_from_precision
+
+    settings = OmegaConf.load(CONFIG).actor.model
+    policy = load(precision=settings.precision)
+    expected = torch_dtype_from_precision(settings.precision)
+    proof.equal(
+        {str(parameter.dtype) for parameter in policy.parameters()},
+        {str(expected)},
+        "the loader drops the dtype, or the value head keeps another one",
+    )
+
+
+def test_all_weights_can_be_trained(proof: Proof, policy: Any) -> None:
+    proof.equal(
+        [name for name, it in policy.named_parameters() if not it.requires_grad],
+        [],
+        "something is frozen that no recipe asked to freeze",
+    )
+
+
+def is_refused(attempt: Callable[..., Any], naming: str, **arguments: Any) -> bool:
+    """Return whether an attempt ends in a ValueError that names this."""
+    try:
+        attempt(**arguments)
+    except ValueError as error:
+        return naming in str(error)
+    return False
+
+
+@pytest.mark.parametrize("size", ["hidden_size", "vocab_size"])
+def test_sizes_must_be_those_of_the_checkpoint(
+    proof: Proof, load: Callable[..., Any], config: DictConfig, policy: Any, size: str
+) -> None:
+    plain = functools.partial(type(policy).from_pretrained, config.model_path)
+    wrong = {size: config[size] + 1}
+    proof.equal(
+        {"loader": is_refused(load, size, **wrong)}
+        | {"from_pretrained": is_refused(plain, size, **wrong)},
+        {"loader": True, "from_pretrained": True},
+        "a recipe for another checkpoint is accepted, or transformers takes the size "
+        "for one of the configuration's",
+    )
+
+
+def test_statistics_of_several_datasets_need_a_name(
+    proof: Proof, load: Callable[..., Any]
+) -> None:
+    if MODEL_PATH:
+        pytest.skip("the tiny checkpoint shows it")
+    proof.equal(
+        is_refused(load, "unnorm_key", unnorm_key=None),
+        True,
+        "the statistics of one of them are taken without a word",
+    )
+
+
+def test_a_checkpoint_that_lacks_weights_is_refused(
+    proof: Proof, load: Callable[..., Any], config: DictConfig, tmp_path: Path
+) -> None:
+    if MODEL_PATH:
+        pytest.skip("the tiny checkpoint shows it")
+    from safetensors.torch import load_file, save_file
+
+    folder = shutil.copytree(config.model_path, tmp_path / "checkpoint")
+    weights = load_file(folder / "model.safetensors")
+    del weights[next(name for name, weight in weights.items() if weight.dim() == 1)]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    proof.equal(
+        is_refused(load, "lacks", model_path=str(folder)),
+        True,
+        "a layer is trained from random weights without a word",
     )
 
 
@@ -694,6 +1081,40 @@ def test_weights_survive_save_and_reload(
         ],
         [],
         "loading initializes weights anew that the checkpoint has",
+    )
+
+
+def is_tied(model: Any) -> bool:
+    """Return whether the language head has the very weights of the embeddings."""
+    head, embeddings = model.get_output_embeddings(), model.get_input_embeddings()
+    return head.weight is embeddings.weight
+
+
+@pytest.mark.parametrize("flipped", [False, True] if FULL else [False])
+def test_weights_are_tied_as_in_the_base(
+    proof: Proof,
+    load: Callable[..., Any],
+    config: DictConfig,
+    plain_base: Any,
+    tmp_path: Path,
+    flipped: bool,
+) -> None:
+    base, path = plain_base, Path(config.model_path)
+    if flipped:
+        if MODEL_PATH:
+            pytest.skip("the tiny checkpoint shows it")
+        path = shutil.copytree(path, tmp_path / "flipped")
+        base_config = copy.deepcopy(plain_base.config)
+        base_config.tie_word_embeddings = not is_tied(plain_base)
+        base = type(plain_base)(base_config)
+        base.save_pretrained(path)
+    policy = load(model_path=str(path))
+    policy.save_pretrained(tmp_path)
+    reloaded = type(policy).from_pretrained(tmp_path, add_value_head=True)
+    proof.equal(
+        {"loaded": is_tied(policy), "reloaded": is_tied(reloaded)},
+        dict.fromkeys(("loaded", "reloaded"), is_tied(base)),
+        "the language head is a copy of the embeddings, or has been tied to them",
     )
 
 
@@ -783,6 +1204,54 @@ def test_rollout_needs_no_gradient(proof: Proof, rollout: Rollout) -> None:
     )
 
 
+def test_prompts_end_where_answers_begin(proof: Proof, inputs: Tensors) -> None:
+    mask = inputs["attention_mask"].long()
+    gaps = (mask.diff(dim=1) < 0).sum() + (mask[:, -1] == 0).sum()
+    proof.equal(
+        gaps.item(), 0, "prompts are padded on the right, where their answers begin"
+    )
+
+
+def evaluate_each(policy: Any, tasks: list[str]) -> list[Tensors]:
+    """Return what greedy rollouts report of each task, asked for one by one."""
+    keys = ("prev_logprobs", "prev_values")
+    results = [roll_out(policy, [task], mode="eval")[1] for task in tasks]
+    return [{key: result[key] for key in keys} for result in results]
+
+
+def test_padding_adds_nothing_to_a_rollout(proof: Proof, policy: Any) -> None:
+    (short,) = evaluate_each(policy, TASKS[:1])
+    policy.max_prompt_length += 5
+    (long,) = evaluate_each(policy, TASKS[:1])
+    policy.max_prompt_length -= 5
+    proof.at_most(
+        max(distance(short[key], long[key]) for key in short),
+        NOISE,
+        "padding is attended to, or counts as positions",
+    )
+
+
+def test_values_do_not_know_the_actions(
+    proof: Proof, policy: Any, rollout: Rollout
+) -> None:
+    others = roll_out(policy, seed=1, mode="train")[1]
+    proof.at_most(
+        distance(rollout[1]["prev_values"], others["prev_values"]),
+        0.0,
+        "the value is read after actions, which it must be a baseline for",
+    )
+
+
+def test_values_tell_instructions_apart(proof: Proof, policy: Any) -> None:
+    first, second = evaluate_each(policy, ["Pick up the a", "Pick up the b"])
+    proof.at_least(
+        distance(first["prev_values"], second["prev_values"])
+        / first["prev_values"].abs().max().item(),
+        1e-4,  # noise is 1e-6 of the values
+        "the value is read where the instruction has no influence yet",
+    )
+
+
 def normalize(actions: Any) -> Any:
     """Return actions, shape [..., action_dim], on the scale of -1 to 1."""
     import numpy as np
@@ -797,6 +1266,23 @@ def test_actions_lie_within_the_statistics(proof: Proof, rollout: Rollout) -> No
         abs(normalize(rollout[0])).max(),
         1.0,
         "q01 and q99 are not what actions are scaled with, or the mask is ignored",
+    )
+
+
+def test_actions_are_those_of_their_tokens(
+    proof: Proof, policy: Any, rollout: Rollout
+) -> None:
+    import torch
+
+    actions, result = rollout
+    tokens = result["forward_inputs"]["action_tokens"].reshape(actions.shape).cpu()
+    bins = policy.action_token_end - 1 - tokens
+    centers = (2 * bins + 1) / policy.n_action_bins - 1
+    misses = distance(torch.as_tensor(normalize(actions)), centers)
+    proof.at_most(
+        misses * policy.n_action_bins / 2,
+        1e-3,  # of a bin; float32 measures 1e-5
+        "chunks and numbers of an action are transposed, or other tokens are executed",
     )
 
 
@@ -864,19 +1350,34 @@ def test_only_action_tokens_are_taken(
     )
 
 
-def test_eval_is_deterministic(proof: Proof, policy: Any) -> None:
-    first, second = (roll_out(policy, seed=seed, mode="eval")[0] for seed in (1, 2))
-    proof.equal((first == second).all().item(), True, "mode='eval' samples")
+GREEDY = {
+    "mode": {"mode": "eval"},
+    "do_sample": {"do_sample": False},
+    "both": {"mode": "train", "do_sample": False, "temperature": -1.0},
+}
 
 
-def test_train_explores(proof: Proof, policy: Any) -> None:
+@pytest.mark.parametrize("settings", GREEDY.values(), ids=GREEDY)
+def test_eval_is_deterministic(
+    proof: Proof, policy: Any, settings: dict[str, Any]
+) -> None:
+    first, second = (roll_out(policy, seed=seed, **settings)[0] for seed in (1, 2))
+    proof.equal(
+        (first == second).all().item(),
+        True,
+        "what asks for evaluation is ignored, and actions are sampled",
+    )
+
+
+@pytest.mark.parametrize("settings", [{"mode": "train"}, {}], ids=["mode", "default"])
+def test_train_explores(proof: Proof, policy: Any, settings: dict[str, Any]) -> None:
     first, again, other = (
-        roll_out(policy, seed=seed, mode="train")[0] for seed in (1, 1, 2)
+        roll_out(policy, seed=seed, **settings)[0] for seed in (1, 1, 2)
     )
     proof.equal(
         ((first == again).all().item(), (first == other).all().item()),
         (True, False),
-        "mode='train' does not sample, or not from torch's generator",
+        "training rollouts do not sample, or not from torch's generator",
     )
 
 
@@ -891,6 +1392,17 @@ def test_instruction_matters(proof: Proof, policy: Any) -> None:
     )
 
 
+def test_state_matters(proof: Proof, policy: Any, config: DictConfig) -> None:
+    if not config.use_proprio:
+        pytest.skip("the settings leave the state out")
+    tasks = ["go", "go"]  # in two states
+    _, result = roll_out(policy, tasks, mode="eval")
+    first, second = result["prev_logprobs"]
+    proof.at_least(
+        distance(first, second), 1e-3, "the robot's state does not reach the model"
+    )
+
+
 def test_unknown_arguments_are_accepted(
     proof: Proof, policy: Any, inputs: Tensors
 ) -> None:
@@ -902,27 +1414,75 @@ def test_unknown_arguments_are_accepted(
 # Rollout and training agree
 
 
+@dataclass(frozen=True)
+class Sampled:
+    """A rollout, and what training makes of it.
+
+    Attributes:
+        settings: One of `SAMPLING`.
+        result: What the rollout returned besides actions.
+        outputs: What training computes from its `forward_inputs`.
+    """
+
+    settings: dict[str, Any]
+    result: dict[str, Any]
+    outputs: Tensors
+
+
 @pytest.fixture(scope="module", params=SAMPLING)
-def sampled(
-    request: pytest.FixtureRequest, policy: Any
-) -> tuple[dict[str, Any], Tensors]:
-    """A rollout's result, and what training makes of it, for some ways to sample."""
+def sampled(request: pytest.FixtureRequest, policy: Any) -> Sampled:
+    """A rollout, for some ways to sample."""
     import torch
 
-    _, result = roll_out(policy, **SAMPLING[request.param])
+    settings = SAMPLING[request.param]
+    _, result = roll_out(policy, **settings)
     with torch.no_grad():
-        return result, train_forward(policy, result["forward_inputs"])
+        outputs = train_forward(policy, result["forward_inputs"])
+    return Sampled(settings, result, outputs)
 
 
-def test_training_recomputes_the_logprobs(
-    proof: Proof, sampled: tuple[dict[str, Any], Tensors]
-) -> None:
-    result, outputs = sampled
+def test_training_recomputes_the_logprobs(proof: Proof, sampled: Sampled) -> None:
+    rollout, training = sampled.result["prev_logprobs"], sampled.outputs["logprobs"]
+    proof.show(
+        "parity",
+        sampling=sampled.settings,
+        rollout=rollout.flatten().tolist(),
+        training=training.flatten().tolist(),
+    )
     proof.at_most(
-        distance(result["prev_logprobs"], outputs["logprobs"]),
+        distance(rollout, training),
         NOISE,
         "logits are sliced one position off, padding is not masked, or temperature, "
         "top_k or top_p count on one side only",
+    )
+
+
+def test_logprobs_are_those_of_the_base(
+    proof: Proof, sampled: Sampled, consulted: Tensors
+) -> None:
+    proof.at_most(
+        distance(sampled.outputs["logprobs"], consulted["logprobs"]),
+        NOISE,
+        "temperature, top_k or top_p are not what transformers takes them for, or "
+        "log-probabilities are not taken over the action bins",
+    )
+
+
+def test_entropy_is_that_of_the_distribution(
+    proof: Proof, sampled: Sampled, consulted: Tensors
+) -> None:
+    proof.at_most(
+        distance(sampled.outputs["entropy"], consulted["entropy"]),
+        NOISE,
+        "entropy is taken over other tokens than log-probabilities, or before top_k",
+    )
+
+
+def test_logprobs_are_at_most_zero(proof: Proof, sampled: Sampled) -> None:
+    proof.at_most(
+        sampled.outputs["logprobs"].max().item(),
+        0.0,
+        "the sign is wrong, or log_softmax ran in a small dtype",
     )
 
 
@@ -954,9 +1514,9 @@ def test_the_only_choice_is_certain(proof: Proof, policy: Any) -> None:
 
 
 def test_entropy_is_that_of_the_bins(
-    proof: Proof, config: DictConfig, sampled: tuple[dict[str, Any], Tensors]
+    proof: Proof, config: DictConfig, sampled: Sampled
 ) -> None:
-    entropy = sampled[1]["entropy"]
+    entropy = sampled.outputs["entropy"]
     excess = entropy.max().item() - math.log(config.n_action_bins)
     proof.at_most(
         max(-entropy.min().item(), excess),
@@ -973,6 +1533,30 @@ def test_temperature_spreads_the_policy(proof: Proof, policy: Any) -> None:
         for temperature in (0.5, 1.6)
     )
     proof.at_least((hot - cold).item(), 1e-3, "the temperature is ignored")
+
+
+def test_greedy_takes_the_likeliest_bins(
+    proof: Proof, policy: Any, plain_base: Any
+) -> None:
+    settings = SAMPLING["greedy"]
+    inputs = roll_out(policy, **settings)[1]["forward_inputs"]
+    likeliest = consult(plain_base, policy, inputs, settings)["likeliest"]
+    proof.equal(
+        (inputs["action_tokens"].flatten(start_dim=1) != likeliest).sum().item(),
+        0,
+        "the checkpoint's generation settings, such as a repetition penalty, are alive",
+    )
+
+
+def test_values_are_read_at_the_end_of_the_prompt(
+    proof: Proof, policy: Any, plain_base: Any, inputs: Tensors, outputs: Tensors
+) -> None:
+    consulted = consult(plain_base, policy, inputs, SAMPLING["defaults"])
+    proof.at_most(
+        distance(outputs["values"], consulted["values"]),
+        NOISE,
+        "the value head reads another position, or another layer than the last",
+    )
 
 
 def test_logprobs_in_train_mode_are_the_same(
@@ -1055,6 +1639,117 @@ def test_training_twice_on_one_batch_is_the_same(
     )
 
 
+# The base is what it was
+
+
+@pytest.fixture(scope="module")
+def plain_base(config: DictConfig, policy: Any) -> Any:
+    """The base itself, with the weights and the generation settings of the policy."""
+    base_class = next(kind for kind in type(policy).__mro__ if kind.__name__ == BASE)
+    base = base_class.from_pretrained(
+        config.model_path,
+        config=base_class.config_class.from_pretrained(config.model_path),
+        attn_implementation=config.attn_implementation,
+    )
+    base.generation_config = policy.generation_config
+    return base.to(policy.device).eval()
+
+
+def test_action_tokens_are_the_highest_free_ones(
+    proof: Proof, config: DictConfig, policy: Any, plain_base: Any
+) -> None:
+    processor = policy.input_processor
+    tokenizer = getattr(processor, "tokenizer", processor)
+    special = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
+    count = len(plain_base.get_output_embeddings().weight)
+    runs = (range(end - config.n_action_bins, end) for end in range(count, 0, -1))
+    proof.equal(
+        range(policy.first_action_token, policy.action_token_end),
+        next(run for run in runs if special.isdisjoint(run)),
+        "the vocabulary's offset is wrong, or special tokens stand for actions",
+    )
+
+
+def consult(base: Any, policy: Any, inputs: Tensors, settings: Any) -> Tensors:
+    """Return what the base, and samplers of transformers, make of a rollout.
+
+    Args:
+        base: See `plain_base`.
+        policy: Whose value head is asked.
+        inputs: The rollout's `forward_inputs`.
+        settings: How it sampled, as in `SAMPLING`.
+
+    Returns:
+        Log-probabilities, entropy and the likeliest tokens, shape [B, T] each, and
+        values, shape [B, 1].
+    """
+    import torch
+    from transformers.generation import LogitsProcessorList
+
+    taken = inputs["action_tokens"].flatten(start_dim=1)
+    prompt = {key: inputs[key].long() for key in ("input_ids", "attention_mask")}
+    length = prompt["input_ids"].shape[1]
+    hidden_states: list[torch.Tensor] = []
+
+    def take(tokens: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        next_token = taken[:, [tokens.shape[1] - length]]
+        return torch.full_like(scores, -math.inf).scatter(-1, next_token, 0.0)
+
+    handle = base.get_output_embeddings().register_forward_pre_hook(
+        lambda _, arguments: hidden_states.append(arguments[0])
+    )
+    generated = base.generate(
+        **prompt,
+        do_sample=False,
+        logits_processor=LogitsProcessorList([take]),
+        output_logits=True,
+        return_dict_in_generate=True,
+    )
+    handle.remove()
+    bins = slice(policy.first_action_token, policy.action_token_end)
+    logits = torch.stack(generated.logits, dim=1)[..., bins].float()
+    distribution = torch.distributions.Categorical(logits=warp(logits, **settings))
+    with torch.no_grad():
+        values = policy.value_head(hidden_states[0][:, -1]).float()
+    return {
+        "logprobs": distribution.log_prob(taken - bins.start),
+        "entropy": distribution.entropy(),
+        "likeliest": logits.argmax(dim=-1) + bins.start,
+        "values": values,
+    }
+
+
+def warp(
+    logits: torch.Tensor,
+    do_sample: bool = True,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+) -> torch.Tensor:
+    """Return logits, shape [B, T, N], as transformers would sample from them."""
+    from transformers.generation import (
+        TemperatureLogitsWarper,
+        TopKLogitsWarper,
+        TopPLogitsWarper,
+    )
+
+    if not do_sample:
+        return logits
+    warped = TemperatureLogitsWarper(temperature)(None, logits.flatten(0, 1))
+    if top_k > 0:
+        warped = TopKLogitsWarper(top_k)(None, warped)
+    if top_p < 1:
+        warped = TopPLogitsWarper(top_p)(None, warped)
+    return warped.view_as(logits)
+
+
+@pytest.fixture(scope="module")
+def consulted(policy: Any, plain_base: Any, sampled: Sampled) -> Tensors:
+    """What the base makes of the rollout that was sampled."""
+    inputs = sampled.result["forward_inputs"]
+    return consult(plain_base, policy, inputs, sampled.settings)
+
+
 # Gradients
 
 
@@ -1073,6 +1768,27 @@ def test_every_trainable_parameter_has_a_gradient(
     )
 
 
+@pytest.mark.parametrize("output", ["logprobs", "entropy", "values"])
+def test_each_output_trains_every_layer(
+    proof: Proof, trained_policy: Any, inputs: Tensors, output: str
+) -> None:
+    trained_policy.train()
+    train_forward(trained_policy, inputs)[output].square().sum().backward()
+    untrained = [
+        name.removeprefix("base_model.model.")
+        for name, layer in trained_policy.named_modules()
+        if type(layer).__name__ in LAYERS
+        and not any(it.grad is not None and it.grad.any() for it in layer.parameters())
+    ]
+    trained_policy.zero_grad()
+    trained_policy.eval()
+    proof.equal(
+        untrained,
+        [],
+        f"{output} is detached from the backbone, or adapters do not reach a layer",
+    )
+
+
 def test_gradient_is_finite_with_top_k(proof: Proof, policy: Any) -> None:
     _, result = roll_out(policy, **SAMPLING["all"])
     gradients = compute_gradients(policy, result["forward_inputs"])
@@ -1083,11 +1799,19 @@ def test_gradient_is_finite_with_top_k(proof: Proof, policy: Any) -> None:
     )
 
 
+# Without arguments is how RLinf asks for what it calls reentrant.
+CHECKPOINTING = {
+    "as_rlinf_does": {},
+    "non_reentrant": {"gradient_checkpointing_kwargs": {"use_reentrant": False}},
+}
+
+
+@pytest.mark.parametrize("arguments", CHECKPOINTING.values(), ids=CHECKPOINTING)
 def test_gradient_checkpointing_keeps_the_gradients(
-    proof: Proof, trained_policy: Any, inputs: Tensors
+    proof: Proof, trained_policy: Any, inputs: Tensors, arguments: dict[str, Any]
 ) -> None:
     plain = compute_gradients(trained_policy, inputs)
-    trained_policy.gradient_checkpointing_enable()
+    trained_policy.gradient_checkpointing_enable(**arguments)
     checkpointed = compute_gradients(trained_policy, inputs)
     trained_policy.gradient_checkpointing_disable()
     lost = [name for name, gradient in checkpointed.items() if gradient is None]
@@ -1121,11 +1845,92 @@ def test_lora_adapts_every_layer(proof: Proof, lora_policy: Any) -> None:
     )
 
 
+def test_value_head_has_no_adapters(proof: Proof, lora_policy: Any) -> None:
+    names = lora_policy.state_dict()
+    proof.equal(
+        [name for name in names if re.search(r"value_head\..*lora_", name)],
+        [],
+        "the LoRA targets of rlinf.models name parts of the value head, too",
+    )
+
+
+def test_adapters_have_the_dtype_of_the_base(proof: Proof, lora_policy: Any) -> None:
+    proof.equal(
+        len({parameter.dtype for parameter in lora_policy.parameters()}),
+        1,
+        "FSDP2 shards only parameters of one dtype together",
+    )
+
+
+def test_merged_adapters_give_the_same_logprobs(
+    proof: Proof, lora_policy: Any, inputs: Tensors
+) -> None:
+    import torch
+
+    merged = copy.deepcopy(lora_policy).merge_and_unload()
+    head = lora_policy.get_output_embeddings()
+    if is_tied(merged) and any("lora_" in name for name in head.state_dict()):
+        pytest.skip("rlinf.models adapts lm_head, and merging would change embeddings")
+    with torch.no_grad():
+        before, after = (
+            train_forward(it, inputs)["logprobs"] for it in (lora_policy, merged)
+        )
+    proof.at_most(
+        distance(before, after),
+        NOISE,
+        "adapters act on what is tied or shared, or are left out by merging",
+    )
+
+
 # FSDP
 
 
 # Workers call the value head outside of forward, which needs flat parameters.
-STRATEGIES = ("fsdp", "fsdp-lora")
+STRATEGIES = ("fsdp",)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way to train a policy under FSDP.
+
+    Attributes:
+        strategy: One of `STRATEGIES`; "fsdp" alone has flat parameters.
+        trained: "all" parameters, adapters ("lora") and value head, or the "head" alone.
+        checkpointing: Whether activations are computed anew for the gradient.
+        value_head: Whether there is a value head.
+    """
+
+    strategy: str
+    trained: str = "all"
+    checkpointing: bool = False
+    value_head: bool = True
+
+    def __str__(self) -> str:
+        words = {
+            "lora": self.trained == "lora",
+            "frozen_base": self.trained == "head",
+            "checkpointing": self.checkpointing,
+            "no_value_head": not self.value_head,
+        }
+        return "-".join([self.strategy, *(word for word, on in words.items() if on)])
+
+
+CASES = [
+    Case("fsdp"),
+    Case("fsdp", trained="lora"),
+    Case("fsdp", checkpointing=True),
+]
+if FULL:
+    CASES = [
+        Case(*choice)
+        for choice in itertools.product(
+            STRATEGIES,
+            ("all", "lora"),
+            (False, True),
+            (True,),
+        )
+        if choice[-1] or choice[1] != "head"
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -1139,13 +1944,13 @@ def engine() -> Any:
 
 
 def shard(
-    policy: Any, strategy: str, world: World, engine: Any, param_dtype: Any = None
+    policy: Any, case: Case, world: World, engine: Any, param_dtype: Any = None
 ) -> Any:
     """Wrap a policy as RLinf's FSDP strategies do.
 
     Args:
         policy: On the device of this rank, with the same weights on all of them.
-        strategy: One of `STRATEGIES`.
+        case: How to train it.
         world: The ranks.
         engine: See the fixture.
         param_dtype: What parameters and inputs are cast to for computing, if anything.
@@ -1157,7 +1962,7 @@ def shard(
     from omegaconf import OmegaConf
     from torch.distributed import fsdp
 
-    use_orig_params = strategy.endswith("orig_params")
+    use_orig_params = case.strategy == "fsdp-orig_params"
     wrap_policy = {"transformer_layer_cls_to_wrap": LAYERS}
     config = OmegaConf.create(
         {"wrap_policy": wrap_policy, "use_orig_params": use_orig_params}
@@ -1168,7 +1973,7 @@ def shard(
         auto_wrap_policy=engine.get_fsdp_wrap_policy(
             module=policy,
             config=config,
-            is_lora=strategy.endswith("lora"),
+            is_lora=case.trained == "lora",
         ),
         mixed_precision=fsdp.MixedPrecision(**dtypes),
         device_id=world.device,
@@ -1189,19 +1994,45 @@ def gather(model: Any) -> Tensors:
     return {name: tensor.clone() for name, tensor in state.items()}
 
 
-def count_layer_units(model: Any) -> int:
-    """Return how many layers are FSDP units of their own."""
+def find_units(model: Any) -> dict[str, type]:
+    """Return the class of each FSDP unit by its name; the root's is empty."""
     from torch.distributed.fsdp import FSDPModule, FullyShardedDataParallel
 
-    flat = [
-        part.module
-        for part in model.modules()
-        if isinstance(part, FullyShardedDataParallel)
-    ]
-    units = [*flat, *(part for part in model.modules() if isinstance(part, FSDPModule))]
-    return sum(
-        any(kind.__name__ in LAYERS for kind in type(unit).__mro__) for unit in units
-    )
+    units: dict[str, type] = {}
+    for path, part in model.named_modules():
+        name = ".".join(it for it in path.split(".") if it != "_fsdp_wrapped_module")
+        if isinstance(part, FullyShardedDataParallel):
+            units[name] = type(part.module)
+        elif isinstance(part, FSDPModule):  # a subclass that is made while wrapping
+            kinds = type(part).__mro__
+            units[name] = kinds[kinds.index(FSDPModule) + 1]
+    return units
+
+
+def arrange_units(units: dict[str, type], sizes: dict[str, int]) -> dict[str, Any]:
+    """Return FSDP units as a tree, each with the elements that it holds itself.
+
+    Args:
+        units: See `find_units`.
+        sizes: Elements of each parameter by its name.
+    """
+
+    def owner(name: str) -> str:
+        above = [it for it in units if not it or name.startswith(f"{it}.")]
+        return max((it for it in above if it != name), key=len)
+
+    tree: dict[str, dict[str, Any]] = {
+        name: {"name": name, "kind": kind.__name__, "own": 0, "children": []}
+        for name, kind in units.items()
+    }
+    for name, size in sizes.items():
+        tree[owner(name)]["own"] += size
+    for name in sorted(tree, key=len, reverse=True):
+        node = tree[name]
+        node["total"] = node["own"] + sum(child["total"] for child in node["children"])
+        if name:
+            tree[owner(name)]["children"].insert(0, node)
+    return tree[""]
 
 
 def local_size(model: Any) -> int:
@@ -1212,13 +2043,71 @@ def local_size(model: Any) -> int:
     )
 
 
+def everywhere(world: World, value: object) -> list[Any]:
+    """Return what each rank has for a value."""
+    values: list[Any] = [None] * world.size
+    _distributed().all_gather_object(values, value)
+    return values
+
+
+def peak_memory(device: torch.device) -> int:
+    """Return the most bytes that this process has held so far, on a GPU or in all."""
+    import resource
+
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return kilobytes * (1 if sys.platform == "darwin" else 1024)
+
+
+def load_case(load: Callable[..., Any], case: Case) -> Any:
+    """Return a policy of which that part is trainable which the case says."""
+    policy = load(case.trained == "lora")
+    if case.trained == "head":
+        for name, parameter in policy.named_parameters():
+            parameter.requires_grad_(name.startswith("value_head."))
+    return policy
+
+
+def roll_out_for(policy: Any, world: World, **kwargs: Any) -> Tensors:
+    """Return a batch of which each rank has `BATCH_PER_RANK` rows, the same on all."""
+    tasks = [TASKS[i % len(TASKS)] for i in range(BATCH_PER_RANK * world.size)]
+    return roll_out(policy, tasks, **kwargs)[1]["forward_inputs"]
+
+
+def rows_of(world: World) -> slice:
+    """Return the rows of a batch that belong to this rank."""
+    return slice(world.rank * BATCH_PER_RANK, (world.rank + 1) * BATCH_PER_RANK)
+
+
+def descend(model: Any) -> Tensors:
+    """Return how much a step of size 1 lowers each parameter: its whole gradient."""
+    import torch
+
+    start = gather(model)
+    torch.optim.SGD(model.parameters(), lr=1.0).step()
+    return {name: start[name] - tensor for name, tensor in gather(model).items()}
+
+
+def differing(left: Tensors, right: Tensors) -> set[str]:
+    """Return the names of the tensors that differ."""
+    import torch
+
+    return {name for name in left if not torch.equal(left[name], right[name])}
+
+
 @dataclass(frozen=True)
 class Training:
     """What FSDP did with a batch, next to what one process does with it.
 
     Attributes:
+        strategy: The case's name.
+        units: FSDP units as a tree, see `arrange_units`.
         layer_units: Layers that are FSDP units of their own, of how many.
         largest_shard: The fullest rank's part of the parameters, in even parts.
+        peak_memory: The most bytes that each rank has held until then.
         loss_error: Difference of the losses.
         gradient_errors: Difference of the gradient of each trainable parameter.
         moved_by_nothing: Parameters that a step of learning rate 0 changed.
@@ -1227,8 +2116,11 @@ class Training:
         reload_error: Difference of outputs after loading the gathered state elsewhere.
     """
 
+    strategy: str
+    units: dict[str, Any]
     layer_units: tuple[int, int]
     largest_shard: float
+    peak_memory: list[int]
     loss_error: float
     gradient_errors: dict[str, float]
     moved_by_nothing: set[str]
@@ -1237,32 +2129,36 @@ class Training:
     reload_error: float
 
 
-@pytest.fixture(scope="module", params=STRATEGIES)
+@pytest.fixture(scope="module", params=CASES, ids=str)
 def training(
     request: pytest.FixtureRequest, load: Callable[..., Any], engine: Any, world: World
 ) -> Training:
     """One training step on all ranks, each with its part of the batch."""
     import torch
 
-    is_lora = request.param.endswith("lora")
-    if is_lora:
+    case = request.param
+    if case.trained == "lora":
         request.getfixturevalue("lora_policy")
-    policy = load(is_lora)
-    tasks = [TASKS[i % len(TASKS)] for i in range(BATCH_PER_RANK * world.size)]
-    batch = roll_out(policy, tasks)[1]["forward_inputs"]
+    policy = load_case(load, case)
+    batch = roll_out_for(policy, world)
     advantages = make_advantages(batch)
-    expected_gradients = compute_gradients(policy, batch)
+    expected_gradients = {
+        name: gradient
+        for name, gradient in compute_gradients(policy, batch).items()
+        if gradient is not None
+    }
     policy.train()
     expected_loss = compute_loss(policy, batch, advantages).item()
-    size = sum(parameter.numel() for parameter in policy.parameters())
-    frozen = dict(policy.named_parameters()).keys() - expected_gradients.keys()
+    sizes = {name: it.numel() for name, it in policy.named_parameters()}
     expected_units = policy.config.num_hidden_layers
+    if case.checkpointing:
+        policy.gradient_checkpointing_enable()
 
-    model = shard(policy, request.param, world, engine)
-    largest = world.maximum(local_size(model))
-    rows = slice(world.rank * BATCH_PER_RANK, (world.rank + 1) * BATCH_PER_RANK)
-    part = take_rows(batch, rows)
-    loss = compute_loss(model, part, advantages[rows])
+    model = shard(policy, case, world, engine)
+    units = find_units(model)
+    shards = everywhere(world, local_size(model))
+    part = take_rows(batch, rows_of(world))
+    loss = compute_loss(model, part, advantages[rows_of(world)])
     loss.backward()
     mean_loss = loss.detach().clone()
     _distributed().all_reduce(mean_loss)
@@ -1275,13 +2171,22 @@ def training(
         states.append(gather(model))
     start, unmoved, end = states
 
-    fresh = load(is_lora)
+    fresh = load_case(load, case)
     fresh.load_state_dict(end, strict=True)
     with torch.no_grad():
-        ours, theirs = (train_forward(copy_, part) for copy_ in (model, fresh))
+        ours, theirs = (train_forward(it, part) for it in (model.eval(), fresh))
     return Training(
-        layer_units=(count_layer_units(model), expected_units),
-        largest_shard=largest * world.size / size,
+        strategy=str(case),
+        units=arrange_units(units, sizes),
+        layer_units=(
+            sum(
+                any(base.__name__ in LAYERS for base in kind.__mro__)
+                for kind in units.values()
+            ),
+            expected_units,
+        ),
+        largest_shard=max(shards) * world.size / sum(sizes.values()),
+        peak_memory=everywhere(world, peak_memory(world.device)),
         loss_error=abs(mean_loss.item() / world.size - expected_loss),
         gradient_errors={
             name: distance(start[name] - end[name], gradient)
@@ -1294,19 +2199,15 @@ def training(
             if gradient.abs().max() > 1e-6
         }
         - differing(start, end),
-        drifted=frozen & differing(start, end),
-        reload_error=max(distance(ours[key], theirs[key]) for key in ours),
+        drifted=(sizes.keys() - expected_gradients.keys()) & differing(start, end),
+        reload_error=max(
+            distance(ours[key], theirs[key]) for key in ours if ours[key] is not None
+        ),
     )
 
 
-def differing(left: Tensors, right: Tensors) -> set[str]:
-    """Return the names of the tensors that differ."""
-    import torch
-
-    return {name for name in left if not torch.equal(left[name], right[name])}
-
-
 def test_each_layer_is_a_unit(proof: Proof, training: Training) -> None:
+    proof.show("units", strategy=training.strategy, tree=training.units)
     units, layer_count = training.layer_units
     proof.equal(
         units,
@@ -1315,7 +2216,16 @@ def test_each_layer_is_a_unit(proof: Proof, training: Training) -> None:
     )
 
 
-def test_parameters_are_sharded_evenly(proof: Proof, training: Training) -> None:
+def test_parameters_are_sharded_evenly(
+    proof: Proof, training: Training, world: World
+) -> None:
+    proof.show(
+        "memory",
+        ranks=[
+            {"rank": rank, "device": world.device.type, "peak_bytes": peak}
+            for rank, peak in enumerate(training.peak_memory)
+        ],
+    )
     proof.at_most(
         training.largest_shard, 1.1, "parameters are replicated instead of sharded"
     )
@@ -1361,40 +2271,530 @@ def test_state_survives_gathering_and_reload(proof: Proof, training: Training) -
     )
 
 
-@pytest.fixture(scope="module", params=["fsdp"])
+@pytest.fixture(scope="module")
+def parameter_orders(load: Callable[..., Any], world: World) -> list[list[str]]:
+    """The names of parameters and buffers on each rank, in their order there."""
+    policy = load()
+    named = [*policy.named_parameters(), *policy.named_buffers()]
+    return everywhere(world, [name for name, _ in named])
+
+
+def test_ranks_agree_on_the_order_of_parameters(
+    proof: Proof, parameter_orders: list[list[str]], world: World
+) -> None:
+    from importlib.metadata import version
+    from importlib.util import find_spec
+
+    packages = filter(find_spec, ("torch", "transformers", "peft", "ray"))
+    proof.show(
+        "world",
+        backend=_distributed().get_backend(),
+        size=world.size,
+        device=world.device.type,
+        versions={package: version(package) for package in packages},
+    )
+    proof.equal(
+        [rank for rank, it in enumerate(parameter_orders) if it != parameter_orders[0]],
+        [],
+        "modules are made in the order of a set: ranks would wait for each other's "
+        "collectives for ever",
+    )
+
+
+ENGINES = [Case(STRATEGIES[-1])]
+
+
+@pytest.fixture(scope="module", params=ENGINES, ids=str)
+def accumulation_errors(
+    request: pytest.FixtureRequest, load: Callable[..., Any], engine: Any, world: World
+) -> dict[str, float]:
+    """Difference that micro-batches make to the gradient of each parameter."""
+    policy = load()
+    batch = roll_out_for(policy, world)
+    advantages = make_advantages(batch)
+    expected = compute_gradients(policy, batch)
+    model = shard(policy.train(), request.param, world, engine)
+    rows = range(len(advantages))[rows_of(world)]
+    for row in rows:
+        with communicating(model, row == rows[-1]):
+            part = take_rows(batch, [row])
+            loss = compute_loss(model, part, advantages[[row]]) / len(rows)
+            loss.backward()
+    gradients = descend(model)
+    return {
+        name: distance(gradients[name], gradient)
+        for name, gradient in expected.items()
+        if gradient is not None
+    }
+
+
+def communicating(model: Any, is_last: bool) -> AbstractContextManager[None]:
+    """Return a context that reduces gradients after the last micro-batch alone."""
+    from torch.distributed.fsdp import FullyShardedDataParallel
+
+    if not isinstance(model, FullyShardedDataParallel):
+        model.set_requires_gradient_sync(is_last)
+        return nullcontext()
+    return nullcontext() if is_last else model.no_sync()
+
+
+def test_micro_batches_add_up_to_the_batch(
+    proof: Proof, accumulation_errors: dict[str, float]
+) -> None:
+    proof.at_most(
+        max(accumulation_errors.values()),
+        NOISE,
+        f"worst in {max(accumulation_errors, key=accumulation_errors.get)}: a sample's "
+        "outputs depend on its batch, or forward keeps something between two calls",
+    )
+
+
+@pytest.fixture(scope="module", params=ENGINES, ids=str)
+def actor_only(
+    request: pytest.FixtureRequest, load: Callable[..., Any], engine: Any, world: World
+) -> set[str]:
+    """The parameters that a step moves when the loss does not look at values."""
+    policy = load()
+    batch = roll_out_for(policy, world)
+    model = shard(policy.train(), request.param, world, engine)
+    part = take_rows(batch, rows_of(world))
+    train_forward(model, part)["logprobs"].mean().backward()
+    return {name for name, moved in descend(model).items() if moved.any()}
+
+
+def test_critic_free_training_leaves_the_value_head(
+    proof: Proof, actor_only: set[str]
+) -> None:
+    moved = {"value_head" in name for name in actor_only}
+    proof.equal(
+        moved, {False}, "log-probabilities depend on the value head, or on no weight"
+    )
+
+
+@pytest.fixture(scope="module", params=ENGINES, ids=str)
+def resumption_error(
+    request: pytest.FixtureRequest,
+    load: Callable[..., Any],
+    engine: Any,
+    world: World,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> float:
+    """Difference that saving, and loading elsewhere, makes to the step after it."""
+    import torch
+    from torch.distributed import checkpoint
+    from torch.distributed.checkpoint.state_dict import (
+        StateDictOptions,
+        get_state_dict,
+        set_state_dict,
+    )
+
+    batch = roll_out_for(load(), world)
+    part, rows = take_rows(batch, rows_of(world)), rows_of(world)
+    folder = everywhere(world, str(tmp_path_factory.mktemp("resumed")))[0]
+    # FSDP1 leaves groups of the optimizer empty, which have no key of their own else.
+    options = StateDictOptions(flatten_optimizer_state_dict=True)
+
+    def begin() -> tuple[Any, Any]:
+        model = shard(load().train(), request.param, world, engine)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.0)
+        # Otherwise the optimizer has no state of parameters that get no gradient.
+        for parameter in model.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        optimizer.step()
+        optimizer.zero_grad()
+        return model, optimizer
+
+    def train(model: Any, optimizer: Any) -> None:
+        compute_loss(model, part, make_advantages(batch)[rows]).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    def state_of(model: Any, optimizer: Any) -> dict[str, Any]:
+        states = get_state_dict(model, optimizer, options=options)
+        return dict(zip(("model", "optimizer"), states))
+
+    first, resumed = begin(), begin()
+    train(*first)
+    checkpoint.save(state_of(*first), checkpoint_id=folder)
+    train(*first)
+    state = state_of(*resumed)
+    checkpoint.load(state, checkpoint_id=folder)
+    set_state_dict(
+        *resumed,
+        model_state_dict=state["model"],
+        optim_state_dict=state["optimizer"],
+        options=options,
+    )
+    train(*resumed)
+    ends = [gather(model) for model, _ in (first, resumed)]
+    return max(distance(ends[0][name], ends[1][name]) for name in ends[0])
+
+
+def test_training_resumes_where_it_was_saved(
+    proof: Proof, resumption_error: float
+) -> None:
+    proof.at_most(
+        resumption_error,
+        1e-6,
+        "a part of the state, such as a tensor that is no parameter, is not saved",
+    )
+
+
+@dataclass(frozen=True)
+class MixedPrecision:
+    """What training in bfloat16 makes of a rollout in float32.
+
+    Attributes:
+        logprobs_dtype: Dtype of the log-probabilities.
+        logprobs_error: Their mean distance to those of the rollout.
+    """
+
+    logprobs_dtype: str
+    logprobs_error: float
+
+
+@pytest.fixture(scope="module", params=ENGINES, ids=str)
 def mixed_precision(
     request: pytest.FixtureRequest, load: Callable[..., Any], engine: Any, world: World
-) -> tuple[str, float]:
-    """Dtype of the log-probabilities in bfloat16, and their distance to the rollout's.
+) -> MixedPrecision:
+    """Train in bfloat16 what was sampled in float32.
 
-    The rollout is in float32, where sampling parameters are what was asked for. FSDP
-    casts floating point inputs to bfloat16, where a temperature would be another one.
+    FSDP casts floating point inputs too, and a temperature would become another one.
     """
     import torch
 
     policy = load()
     _, result = roll_out(policy, **SAMPLING["all"])
+    batch = result["forward_inputs"]
     model = shard(policy.train(), request.param, world, engine, torch.bfloat16)
-    outputs = train_forward(model, result["forward_inputs"])
-    loss = outputs["logprobs"].mean() + outputs["values"].mean()
-    loss.backward()
-    error = (outputs["logprobs"].detach() - result["prev_logprobs"]).abs().mean().item()
-    return str(outputs["logprobs"].dtype), world.maximum(error)
+    outputs = train_forward(model, batch)
+    combine(outputs, make_advantages(batch)).backward()
+    logprobs = outputs["logprobs"].detach()
+    error = (logprobs - result["prev_logprobs"]).abs().mean().item()
+    return MixedPrecision(
+        logprobs_dtype=str(logprobs.dtype),
+        logprobs_error=world.maximum(error),
+    )
 
 
 def test_logprobs_are_float32_in_mixed_precision(
-    proof: Proof, mixed_precision: tuple[str, float]
+    proof: Proof, mixed_precision: MixedPrecision
 ) -> None:
     proof.equal(
-        mixed_precision[0], "torch.float32", "logits are not cast before log_softmax"
+        mixed_precision.logprobs_dtype,
+        "torch.float32",
+        "logits are not cast before log_softmax",
     )
 
 
 def test_logprobs_hold_in_mixed_precision(
-    proof: Proof, mixed_precision: tuple[str, float]
+    proof: Proof, mixed_precision: MixedPrecision
 ) -> None:
     proof.at_most(
-        mixed_precision[1],
+        mixed_precision.logprobs_error,
         BFLOAT16_NOISE,
         "sampling parameters reach the model in bfloat16, or NaN does",
+    )
+
+
+# It learns
+
+
+# Rewards are 1 at the target and fall with the distance from it, on the scale of -1 to 1.
+# Targets differ between the two instructions, so that who ignores these gets 0.5 at best.
+TARGETS = (-0.5, 0.5)
+RANDOM_REWARD = 0.375
+GOAL = 0.75
+MOST_UPDATES = 80
+EPOCHS = 2
+SAMPLES_PER_INSTRUCTION = 16
+SEED = int(os.environ.get("SMOKE_SEED", "0"))
+LEARNERS = {"ppo": Case("fsdp"), "grpo": Case("fsdp")}
+
+
+@pytest.fixture(scope="module")
+def losses() -> Any:
+    """RLinf's losses and advantages, by name."""
+    from importlib.util import find_spec
+
+    module = "rlinf.algorithms.registry"
+    if find_spec("rlinf.algorithms") is None or find_spec(module) is None:
+        pytest.skip(f"this checkout has no {module}")
+    from rlinf.algorithms import registry
+
+    for name in ("policy_loss", "calculate_adv_and_returns"):
+        if not hasattr(registry, name):
+            pytest.skip(f"{module} has no {name}")
+    return registry
+
+
+def instruct(device: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return prompts, shape [B, L], and the target of each, shape [B]."""
+    import torch
+
+    instruction = torch.arange(len(TARGETS)).repeat_interleave(SAMPLES_PER_INSTRUCTION)
+    # Tokens before the instruction are all different, so that no expert is left out.
+    prompts = 7 + torch.arange(len(instruction) * 7).reshape(-1, 7) % 80
+    prompts = torch.cat([prompts, 5 + instruction[:, None]], dim=1)
+    return prompts.to(device), torch.tensor(TARGETS)[instruction]
+
+
+def evaluate(losses: Any, algorithm: str, rewards: Any, values: Any) -> Tensors:
+    """Return what a loss needs besides log-probabilities, for episodes of one step.
+
+    Args:
+        losses: See the fixture.
+        algorithm: One of `LEARNERS`.
+        rewards: Reward of each chunk of actions, shape [B, 1].
+        values: Value of each observation, shape [B, 1].
+
+    Returns:
+        Advantages and, with a critic, returns, shape [B, 1], and the mask of all.
+    """
+    import torch
+
+    mask = torch.ones(1, *rewards.shape, dtype=torch.bool)
+    evaluated = losses.calculate_adv_and_returns(
+        task_type="embodied",
+        adv_type="gae" if algorithm == "ppo" else "grpo",
+        reward_type="chunk_level",
+        rewards=rewards[None],
+        dones=torch.cat([~mask, mask]),
+        values=torch.stack([values, torch.zeros_like(values)]),
+        loss_mask=mask,
+        loss_mask_sum=None,
+        group_size=SAMPLES_PER_INSTRUCTION,
+        gamma=1.0,
+        gae_lambda=1.0,
+        normalize_advantages=True,
+    )
+    evaluated = {key: tensor[0] for key, tensor in evaluated.items()}
+    return {**evaluated, "loss_mask": mask[0], "prev_values": values}
+
+
+def compute_policy_loss(
+    model: Any, losses: Any, algorithm: str, batch: dict[str, Any]
+) -> torch.Tensor:
+    """Return RLinf's loss of a rollout that has been evaluated."""
+    outputs = train_forward(model, batch["forward_inputs"])
+    loss, _ = losses.policy_loss(
+        task_type="embodied",
+        loss_type="actor_critic" if algorithm == "ppo" else "actor",
+        logprob_type="token_level",
+        reward_type="chunk_level",
+        single_action_dim=batch["action_dim"],
+        logprobs=outputs["logprobs"],
+        values=outputs["values"],
+        old_logprobs=batch["prev_logprobs"],
+        **batch["evaluated"],
+        loss_mask_sum=None,
+        max_episode_steps=None,
+        clip_ratio_low=0.2,
+        clip_ratio_high=0.2,
+        value_clip=0.2,
+        huber_delta=10.0,
+        critic_warmup=False,
+    )
+    return loss
+
+
+@pytest.fixture(scope="module", params=LEARNERS)
+def learning(
+    request: pytest.FixtureRequest,
+    load: Callable[..., Any],
+    engine: Any,
+    losses: Any,
+    world: World,
+) -> tuple[str, list[float]]:
+    """The mean reward of each rollout while a policy learns to do as it is told.
+
+    As in RLinf, one policy acts and another one, sharded, is trained; the first gets the
+    weights of the second after each update.
+    """
+    import torch
+
+    algorithm, case = request.param, LEARNERS[request.param]
+    acting, trained = (load(add_value_head=algorithm == "ppo") for _ in range(2))
+    model = shard(trained, case, world, engine)
+    model.train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    prompts, targets = instruct(world.device)
+    torch.manual_seed(SEED * world.size + world.rank)
+    curve: list[float] = []
+    for _ in range(MOST_UPDATES):
+        actions, result = answer(acting, prompts, mode="train")
+        misses = torch.as_tensor(normalize(actions)).sub(targets[:, None, None]).abs()
+        rewards = 1 - misses.mean(dim=(1, 2), dtype=torch.float32)[:, None]
+        mean = rewards.mean().to(world.device)
+        _distributed().all_reduce(mean)
+        curve.append(mean.item() / world.size)
+        if not curve[-1] < GOAL:
+            break
+        evaluated = evaluate(losses, algorithm, rewards, result["prev_values"].cpu())
+        batch = {
+            **result,
+            "action_dim": actions.shape[-1],
+            "evaluated": {key: it.to(world.device) for key, it in evaluated.items()},
+        }
+        for _ in range(EPOCHS):
+            optimizer.zero_grad()
+            loss = compute_policy_loss(model, losses, algorithm, batch)
+            if not loss.requires_grad:
+                return algorithm, curve
+            loss.backward()
+            optimizer.step()
+        acting.load_state_dict(gather(model), strict=True)
+    return algorithm, curve
+
+
+def test_learns_to_do_as_it_is_told(
+    proof: Proof, learning: tuple[str, list[float]]
+) -> None:
+    algorithm, curve = learning
+    proof.show(
+        "curve", algorithm=algorithm, rewards=curve, bound=GOAL, random=RANDOM_REWARD
+    )
+    proof.at_least(
+        curve[-1],
+        GOAL,
+        "log-probabilities are detached or have the wrong sign, or the policy that acts "
+        "does not get the weights of the one that is trained",
+    )
+
+
+# RLinf's own configuration and workers
+
+
+def test_rlinf_workers_train_it() -> None:
+    pytest.skip("rlinf/workers has no EmbodiedFSDPActor that is a Worker")
+
+
+# A worker in a process of its own
+
+
+# What a worker of RLinf does before its first call, and then builds models of each name.
+# Linux ends it with the process that has started it.
+START = """
+import ctypes, json, pathlib, sys
+
+from omegaconf import OmegaConf
+from rlinf.scheduler import Worker
+
+class Starting(Worker):
+    def build(self, path, names):
+        from rlinf.models import get_model
+
+        known = OmegaConf.load(path)
+        each = {name: OmegaConf.merge(known, {"model_name": name}) for name in names}
+        models = {name: get_model(it.model_path, it) for name, it in each.items()}
+        return {name: type(model).__name__ for name, model in models.items()}
+
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, 9)
+where, path, result, *names = sys.argv[1:]
+if where == "ray":
+    from rlinf.scheduler import Cluster, NodePlacementStrategy
+
+    group = Starting.create_group()
+    workers = group.launch(Cluster(num_nodes=1), NodePlacementStrategy([0]))
+    built = workers.build(path, names).wait()[0]
+else:
+    built = Starting.__new__(Starting).build(path, names)
+pathlib.Path(result).write_text(json.dumps(built))
+"""
+# What RLinf finds in the environment of a worker that it starts.
+WORKER = {
+    "CLUSTER_NODE_RANK": "0",
+    "WORKER_NAME": "Smoke:0",
+    "RANK": "0",
+    "LOCAL_RANK": "0",
+    "WORLD_SIZE": "1",
+}
+
+
+@dataclass(frozen=True)
+class Start:
+    """A process that starts as a worker does.
+
+    Attributes:
+        process: It.
+        result: Where it writes the class of each model that it has built.
+        log: Where it writes all else.
+    """
+
+    process: subprocess.Popen[bytes]
+    result: Path
+    log: Path
+
+    def wait(self) -> dict[str, str]:
+        """Return the class of each model that it has built, by name."""
+        try:
+            status = self.process.wait(5 * TIMEOUT)
+        except subprocess.TimeoutExpired:
+            status = None
+        if status != 0:
+            told = self.log.read_text(errors="replace")[-6000:]
+            pytest.fail(f"a worker ended with {status}:\n{told}", pytrace=False)
+        return json.loads(self.result.read_text())
+
+
+def start_worker(where: str, config: DictConfig, folder: Path) -> Start:
+    """Start a worker.
+
+    Args:
+        where: In a plain "process", or in one that "ray" starts.
+        config: The model's settings.
+        folder: For its files.
+    """
+    from omegaconf import OmegaConf
+
+    script, settings = folder / "start.py", folder / "settings.yaml"
+    start = START.strip()
+    script.write_text(f"{start}\n")
+    OmegaConf.save(config, settings)
+    names = [MODEL_TYPE]
+    environment = {**os.environ, **(WORKER if where == "process" else {})}
+    environment["PYTHONPATH"] = os.pathsep.join([str(folder), *sys.path])
+    result, log = folder / "result.json", folder / "worker.log"
+    arguments = [where, str(settings), str(result), *names]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, str(script), *arguments],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    return Start(process, result, log)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def starting(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Start | None]:
+    """A worker that starts while other tests run, if any of them waits for it."""
+    if not any("started" in item.fixturenames for item in request.session.items):
+        yield None
+        return
+    config = request.getfixturevalue("config")
+    start = start_worker("process", config, tmp_path_factory.mktemp("worker"))
+    yield start
+    start.process.kill()
+    start.process.wait()
+
+
+@pytest.fixture(scope="module")
+def started(starting: Start) -> dict[str, str]:
+    """The class of each model that a worker has built, by name."""
+    return starting.wait()
+
+
+def test_worker_builds_it_in_a_process_of_its_own(
+    proof: Proof, started: dict[str, str]
+) -> None:
+    proof.equal(
+        started[MODEL_TYPE],
+        POLICY,
+        "the model is registered in the process that starts workers alone",
     )
