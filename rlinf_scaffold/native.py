@@ -16,11 +16,12 @@ from rlinf_scaffold.syntax import (
     spelled,
     walk,
 )
-from rlinf_scaffold.wiring import CONFIG
+from rlinf_scaffold.wiring import CONFIG, LOADER
 
 ACTOR = "EmbodiedFSDPActor"
 ROLLOUT = "MultiStepRolloutWorker"
 EXTENSIONS = "EXT_MODULE"
+REGISTER = "register_model"
 _WORKERS = PurePosixPath("rlinf/workers")
 _SCHEDULER = PurePosixPath("rlinf/scheduler")
 _METHODS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -50,7 +51,8 @@ class Native:
         rollout: module of the worker that acts.
         obstacle: why none is to be driven, in words; empty where both are.
         validates: whether there is a function that validates a recipe.
-        extends: whether workers load an extension module when they start.
+        extends: whether workers load an extension module when they start, and there is
+            a function that such a module can register a model with.
     """
 
     actor: str = ""
@@ -84,10 +86,14 @@ def read_native(tree: Tree) -> Native:
         rollout=rollout,
         obstacle=obstacle,
         validates=find_function(body, "validate_cfg") is not None,
-        extends=any(
-            EXTENSIONS in (tree.read(path) or "")
-            for path in python_files(tree, _SCHEDULER)
-        ),
+        extends=_extends(tree),
+    )
+
+
+def _extends(tree: Tree) -> bool:
+    body = parse(tree.read(LOADER) or "", LOADER).body
+    return find_function(body, REGISTER) is not None and any(
+        EXTENSIONS in (tree.read(path) or "") for path in python_files(tree, _SCHEDULER)
     )
 
 

@@ -9,6 +9,7 @@ from rlinf_scaffold.errors import SourceSyntaxError
 from rlinf_scaffold.native import Native, read_native
 
 CONFIG = "rlinf/config.py"
+LOADER = "rlinf/models/__init__.py"
 ACTOR = "rlinf/workers/actor/fsdp_actor_worker.py"
 ROLLOUT = "rlinf/workers/rollout/hf/huggingface_worker.py"
 DRIVEN = Native(
@@ -78,10 +79,18 @@ def test_says_whether_recipes_are_validated(code: str, validates: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "extends"), [("", False), ('EXT_MODULE = "EXT_MODULE"\n', True)]
+    ("scheduler", "loader", "extends"),
+    [
+        ("", "", False),
+        ("", "def register_model(name, builder): ...", False),
+        ('EXT_MODULE = "EXT_MODULE"', "", False),
+        ('EXT_MODULE = "EXT_MODULE"', "def register_model(name, builder): ...", True),
+    ],
 )
-def test_says_whether_workers_load_extensions(code: str, extends: bool) -> None:
-    files = {"rlinf/scheduler/cluster/utils.py": code}
+def test_says_whether_extensions_register_models(
+    scheduler: str, loader: str, extends: bool
+) -> None:
+    files = {"rlinf/scheduler/cluster/utils.py": scheduler, LOADER: loader}
     assert read_native(tree(**files)).extends == extends
 
 
