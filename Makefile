@@ -61,7 +61,7 @@ golden: $(READY) ## Golden trees are what is rendered.
 	$(BIN)/rlinf-scaffold check --golden golden
 
 smoke: $(READY) ## Generated smoke tests, run in this interpreter.
-	$(RUN) pytest -m 'smoke and not real'
+	$(RUN) pytest --numprocesses 2 --dist loadfile -m 'smoke and not real'
 
 # PYTHONS names what proofs run in: `PYTHONS='v0.1=old/bin/python new/bin/python'`.
 real: $(READY) ## Every revision of RLinf that wired models anew: RLINF=a clone.
