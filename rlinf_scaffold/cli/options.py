@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from rlinf_scaffold.smoke.launchers import Launcher
+
 
 class Format(str, Enum):
     """How a report is written."""
@@ -22,14 +24,6 @@ class TextFormat(str, Enum):
 
     TEXT = "text"
     JSON = "json"
-
-
-class Launcher(str, Enum):
-    """What starts the ranks of a smoke test."""
-
-    PYTEST = "pytest"
-    TORCHRUN = "torchrun"
-    RAY = "ray"
 
 
 class Precision(str, Enum):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -54,8 +55,11 @@ def test_a_new_model_is_proved_from_end_to_end(
     assert commit_all(checkout.root, "Start")
     words = ("--name", "foo", "--base", base, "--python", sys.executable)
     ended = rlinf_scaffold("new-model", *words, "--checkout", root, "--format", "json")
-    assert ended.code == 0, ended.out
+    told = (ended.out[-4000:], ended.err[-4000:])  # the end is what tells
+    assert ended.code == 0, told
     smoke = ended.json["smoke"]
-    passed = [proof for proof in smoke["proofs"] if proof["outcome"] == "passed"]
-    assert len(passed) >= 60
+    counts = Counter(proof["outcome"] for proof in smoke["proofs"])
+    assert counts["passed"] >= 130
+    assert counts["skipped"] <= 5
+    assert {*counts} == {"passed", "skipped"}
     assert rlinf_scaffold("check", "--checkout", root).code == 0
