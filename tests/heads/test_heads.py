@@ -14,7 +14,7 @@ def test_a_head_is_found_by_its_name(head: Head) -> None:
 
 @pytest.mark.parametrize("head", all_heads(), ids=lambda head: head.name)
 def test_a_head_has_an_action_model(head: Head) -> None:
-    template = templates_folder() / "model" / f"{head.name}_action_model.py.j2"
+    template = templates_folder() / "model" / head.name / "action_model.py.j2"
     assert template.is_file()
 
 
