@@ -36,6 +36,31 @@ from rlinf_scaffold.spec import Base
 _DECODERS: Final = ("text_config", "decoder", "generator")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """A model class, built on paper.
+
+    Attributes:
+        cls: the class.
+        config_class: its configuration class.
+        config: the configuration that it is built on.
+        path: dotted path, from that, to the configuration that decodes.
+        decoder: the one at that path.
+        model: what the class's ``__init__`` makes.
+        arguments: named parameters of its ``forward``.
+        interpreter: what read all of it.
+    """
+
+    cls: Class
+    config_class: Class
+    config: Instance
+    path: str
+    decoder: Instance
+    model: Instance
+    arguments: tuple[str, ...]
+    interpreter: Interpreter
+
+
 @dataclass(frozen=True, slots=True)
 class Reader:
     """Reads bases out of one library.
@@ -55,6 +80,10 @@ class Reader:
             UnsupportedBaseError: no action model can be generated on it.
             SourceSyntaxError: a source file to read does not parse.
         """
+        return self.facts(self.build(cls, settings))
+
+    def build(self, cls: Class, settings: Mapping[str, object]) -> Built:
+        """Return the class built on paper; raises as ``read`` does."""
         refuse_name(self.library, self.given, cls)
         interpreter = Interpreter(self.library)
         config_class = self._config_class(cls)
@@ -62,14 +91,28 @@ class Reader:
         arguments = self._forward_arguments(cls)
         refuse_forward(self.library, self.given, cls, config, arguments)
         path = _decoder_path(config) if sees(arguments) else ""
-        decoder = _nested(config, path)
         model = interpreter.call(cls, [config], {})
         if not isinstance(model, Instance):
             raise UnsupportedBaseError(self.given, "its __init__ cannot be followed")
         refuse_model(self.library, self.given, model, interpreter)
+        return Built(
+            cls=cls,
+            config_class=config_class,
+            config=config,
+            path=path,
+            decoder=_nested(config, path),
+            model=model,
+            arguments=arguments,
+            interpreter=interpreter,
+        )
+
+    def facts(self, built: Built) -> Base:
+        """Return the facts of what was built; raises as ``read`` does."""
+        interpreter, config_class = built.interpreter, built.config_class
+        config, decoder, model = built.config, built.decoder, built.model
         base = Base(
-            class_name=cls.name,
-            module=self._home(cls),
+            class_name=built.cls.name,
+            module=self._home(built.cls),
             config_class=config_class.name,
             config_module=self._home(config_class),
             model_type=_text(interpreter.class_value(config_class, "model_type")),
@@ -78,12 +121,11 @@ class Reader:
             tie_word_embeddings=_is_tied(interpreter, config, decoder),
             layer_classes=(),
             lora_targets=(),
-            forward_arguments=arguments,
+            forward_arguments=built.arguments,
         )
-        if sees(arguments):
-            return self._seeing(
-                interpreter, replace(base, text_config=path), model, decoder
-            )
+        if sees(built.arguments):
+            seeing = replace(base, text_config=built.path)
+            return self._seeing(interpreter, seeing, model, decoder)
         return self._with_layers(base, model, layers(interpreter, model, config))
 
     def _seeing(
