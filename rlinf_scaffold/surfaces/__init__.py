@@ -49,6 +49,7 @@ class Job:
             "layout": self.layout,
             "contract": self.contract,
             "terms": self.terms,
+            "head": self.head,
             "recipes": self.recipes,
             "engine": self.engine,
             "views": self.views,
