@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from rlinf_scaffold.errors import SourceSyntaxError
@@ -17,6 +18,7 @@ CONFIG_ROOTS: Final = ("PretrainedConfig", "PreTrainedConfig")
 _NEVER_READ: Final = ("Auto", "PreTrainedModel", "GenerationMixin", "Conv1D")
 _AUTO: Final = "transformers.models.auto"
 CONFIGURATION: Final = "transformers.configuration_utils"
+_KINDS: Final = MappingProxyType({"Config": "configuration", "Processor": "processing"})
 _OTHER_FRAMEWORKS: Final = ("modeling_tf_", "modeling_flax_")
 
 
@@ -201,9 +203,8 @@ class Library:
         models = self.transformers / "models"
         families = [*_folders(models / "deprecated"), *_folders(models)]
         families.sort(key=lambda folder: (-_likeness(name, folder.name), folder.name))
-        kind = "configuration" if name.endswith("Config") else "modeling"
         for family in families:
-            yield from _files(family, kind)
+            yield from _files(family, _kind_of(name))
 
     def _dotted(self, path: Path) -> str:
         root = self.transformers or path.parent
@@ -310,6 +311,14 @@ def _decorators(function: ast.FunctionDef) -> list[str]:
 
 def _is_property(function: ast.FunctionDef) -> bool:
     return not {"property", "cached_property"}.isdisjoint(_decorators(function))
+
+
+def _kind_of(name: str) -> str:
+    """Return what the files are called that hold a class of this name."""
+    for ending, kind in _KINDS.items():
+        if name.endswith(ending):
+            return kind
+    return "modeling"
 
 
 def _likeness(name: str, family: str) -> int:
