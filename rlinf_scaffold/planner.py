@@ -20,6 +20,7 @@ from rlinf_scaffold.heads import find_head
 from rlinf_scaffold.layouts import POLICIES, Layout, detect_layout
 from rlinf_scaffold.manifest import Manifest, digest, manifest_path, read_manifest
 from rlinf_scaffold.recipes import detect_style, model_yaml_path
+from rlinf_scaffold.sft import read_sft
 from rlinf_scaffold.spec import Base, ModelSpec
 from rlinf_scaffold.surfaces import Job, all_surfaces
 
@@ -52,6 +53,7 @@ def resolve(tree: Tree, spec: ModelSpec, base: Base) -> Job:
         recipes=detect_style(tree),
         head=find_head(spec.head),
         engine=read_engine(tree),
+        sft=read_sft(tree),
         views=read_views(tree) if base.modality == "vision" else (),
     )
 

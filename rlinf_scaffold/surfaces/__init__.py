@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rlinf_scaffold.changes import FileChange
 from rlinf_scaffold.checkout import Tree
@@ -14,6 +14,7 @@ from rlinf_scaffold.engine import Engine
 from rlinf_scaffold.heads import Head
 from rlinf_scaffold.layouts import Layout
 from rlinf_scaffold.recipes import RecipeStyle, Settings
+from rlinf_scaffold.sft import Sft
 from rlinf_scaffold.spec import Base, ModelSpec
 
 
@@ -33,6 +34,7 @@ class Job:
     recipes: RecipeStyle
     head: Head
     engine: Engine
+    sft: Sft = field(default_factory=Sft)
     views: tuple[str, ...] = ()
 
     @property
@@ -52,6 +54,7 @@ class Job:
             "head": self.head,
             "recipes": self.recipes,
             "engine": self.engine,
+            "sft": self.sft,
             "views": self.views,
         }
 
