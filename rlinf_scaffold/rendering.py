@@ -44,7 +44,14 @@ def render(template: str, values: Mapping[str, object]) -> str:
     return _environment().get_template(template).render(values)
 
 
-def fit(head: str, arguments: Sequence[str], tail: str = "", *, indent: int = 0) -> str:
+def fit(
+    head: str,
+    arguments: Sequence[str],
+    tail: str = "",
+    *,
+    indent: int = 0,
+    shift: int = 0,
+) -> str:
     """Return ``head(arguments)tail`` broken over lines the way ruff's formatter does.
 
     Args:
@@ -52,12 +59,14 @@ def fit(head: str, arguments: Sequence[str], tail: str = "", *, indent: int = 0)
         arguments: the parts between the parentheses.
         tail: what stands behind them.
         indent: columns that the first line stands in already.
+        shift: columns that all lines are to move by when they are put in their place.
     """
     joined = ", ".join(arguments)
-    if indent + len(f"{head}({joined}){tail}") <= LINE_LENGTH:
+    width = LINE_LENGTH - indent - shift
+    if len(f"{head}({joined}){tail}") <= width:
         return f"{head}({joined}){tail}"
     margin = " " * indent
-    if indent + 4 + len(joined) <= LINE_LENGTH:
+    if 4 + len(joined) <= width:
         return f"{head}(\n{margin}    {joined}\n{margin}){tail}"
     lines = "".join(f"{margin}    {argument},\n" for argument in arguments)
     return f"{head}(\n{lines}{margin}){tail}"

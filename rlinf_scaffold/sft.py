@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from rlinf_scaffold.checkout import Tree, python_files
 from rlinf_scaffold.matching import Check
+from rlinf_scaffold.spec import ModelSpec
 from rlinf_scaffold.subjects import MODELS, Subject, Wording, read_origins
 from rlinf_scaffold.syntax import (
     find_class,
@@ -106,6 +107,14 @@ def read_sft(tree: Tree) -> Sft:
         resumes="StatefulDataLoader" in source,
         checks=checks,
     )
+
+
+def sft_module(modules: Iterable[PurePosixPath], spec: ModelSpec) -> PurePosixPath:
+    """Return where what loads a model's demonstrations stands: beside its modules."""
+    folder = POLICIES / spec.name
+    if any(path.parent == folder for path in modules):
+        return folder / "sft_data.py"
+    return POLICIES / f"{spec.name}_sft_data.py"
 
 
 def find_chain(source: str, path: PurePosixPath, owner: str) -> Chain | None:
