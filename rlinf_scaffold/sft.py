@@ -24,6 +24,7 @@ from rlinf_scaffold.syntax import (
 from rlinf_scaffold.wiring import POLICIES
 
 WORKERS = PurePosixPath("rlinf/workers/sft")
+RECIPES = PurePosixPath("examples/sft/config")
 POLICY = POLICIES / "base_policy.py"
 BUILDER = "build_dataloader"
 KIND = "ForwardType.SFT"
@@ -115,6 +116,11 @@ def sft_module(modules: Iterable[PurePosixPath], spec: ModelSpec) -> PurePosixPa
     if any(path.parent == folder for path in modules):
         return folder / "sft_data.py"
     return POLICIES / f"{spec.name}_sft_data.py"
+
+
+def sft_recipe_path(source: PurePosixPath, spec: ModelSpec) -> PurePosixPath:
+    """Return where the recipe derived from another lies: its name, up to the model's."""
+    return source.with_name(f"{source.stem.partition('_sft_')[0]}_sft_{spec.name}.yaml")
 
 
 def find_chain(source: str, path: PurePosixPath, owner: str) -> Chain | None:
