@@ -12,6 +12,7 @@ from rlinf_scaffold.contracts import detect_contract, read_terms, read_views
 from rlinf_scaffold.engine import read_engine
 from rlinf_scaffold.errors import (
     AnswersChangedError,
+    InvalidAnswerError,
     NameTakenError,
     TargetExistsError,
     UnsupportedBaseError,
@@ -33,9 +34,17 @@ def resolve(tree: Tree, spec: ModelSpec, base: Base) -> Job:
         SourceSyntaxError: a file that must be read does not parse.
         NameTakenError: the name means something else here.
         UnsupportedBaseError: workers here do not give a model what the base takes.
+        InvalidAnswerError: workers here cannot score what the head answers.
     """
     layout = detect_layout(tree)
     contract = detect_contract(tree)
+    head = find_head(spec.head)
+    if contract.prepares_observations and not head.answers_in_logits:
+        reason = (
+            "workers of this RLinf compute log-probabilities themselves, from logits of "
+            "action tokens: choose tokens"
+        )
+        raise InvalidAnswerError("--head", spec.head, reason)
     if base.modality != "text" and contract.prepares_observations:
         reason = (
             "workers of this RLinf take one image an observation, and hand over only "
@@ -51,7 +60,7 @@ def resolve(tree: Tree, spec: ModelSpec, base: Base) -> Job:
         contract=contract,
         terms=read_terms(tree),
         recipes=detect_style(tree),
-        head=find_head(spec.head),
+        head=head,
         engine=read_engine(tree),
         sft=read_sft(tree),
         views=read_views(tree) if base.modality == "vision" else (),

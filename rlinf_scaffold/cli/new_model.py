@@ -28,6 +28,7 @@ def new_model(
     name: opt.NameOption = None,
     base: opt.BaseOption = None,
     checkout: opt.CheckoutOption = Path(),
+    head: opt.HeadOption = "tokens",
     action_dim: opt.ActionDimOption = 7,
     action_chunks: opt.ActionChunksOption = 1,
     action_bins: opt.ActionBinsOption = 256,
@@ -63,6 +64,7 @@ def new_model(
         request = Request(
             spec=ModelSpec(
                 name=name,
+                head=head,
                 action_dim=action_dim,
                 action_chunks=action_chunks,
                 action_bins=action_bins,

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from rlinf_scaffold.heads import all_heads
+
 
 class Format(str, Enum):
     """How a report is written."""
@@ -94,6 +96,13 @@ BaseOption = Annotated[
     str | None,
     typer.Option(
         help="transformers class, package.module:Class, or a folder with config.json."
+    ),
+]
+HeadOption = Annotated[
+    str,
+    typer.Option(
+        metavar=f"<{'|'.join(head.name for head in all_heads())}>",
+        help="How hidden states become actions.",
     ),
 ]
 ActionDimOption = Annotated[int, typer.Option(help="Numbers per action.")]
