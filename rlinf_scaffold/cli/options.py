@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from rlinf_scaffold.heads import all_heads
+from rlinf_scaffold.smoke.launchers import Launcher
 
 
 class Format(str, Enum):
@@ -24,14 +25,6 @@ class TextFormat(str, Enum):
 
     TEXT = "text"
     JSON = "json"
-
-
-class Launcher(str, Enum):
-    """What starts the ranks of a smoke test."""
-
-    PYTEST = "pytest"
-    TORCHRUN = "torchrun"
-    RAY = "ray"
 
 
 class Precision(str, Enum):

@@ -13,6 +13,7 @@ from rlinf_scaffold.cli.output import (
     telling_progress,
     write_page,
 )
+from rlinf_scaffold.smoke.launchers import MOST_TIME, Launcher
 
 
 def smoke(
@@ -22,11 +23,11 @@ def smoke(
     nproc: opt.NprocOption = 2,
     full: opt.FullOption = False,
     model_path: opt.ModelPathOption = None,
-    launcher: opt.LauncherOption = opt.Launcher.PYTEST,
+    launcher: opt.LauncherOption = Launcher.PYTEST,
     nnodes: opt.NnodesOption = 1,
     node_rank: opt.NodeRankOption = None,
     rdzv_endpoint: opt.EndpointOption = "",
-    timeout: opt.TimeoutOption = 900.0,
+    timeout: opt.TimeoutOption = MOST_TIME,
     report: opt.ReportOption = None,
     output: opt.TextFormatOption = opt.TextFormat.TEXT,
 ) -> None:
@@ -34,14 +35,14 @@ def smoke(
     from rlinf_scaffold.commands.prove import prove
     from rlinf_scaffold.report.documents import smoke_document
     from rlinf_scaffold.report.text import smoke_text
-    from rlinf_scaffold.smoke.launch import Launch, Launcher
+    from rlinf_scaffold.smoke.launch import Launch
 
     as_json = output is opt.TextFormat.JSON
     with ending_on_errors(as_json=as_json):
         launch = Launch(
             ranks=nproc,
             full=full,
-            launcher=Launcher(launcher.value),
+            launcher=launcher,
             nodes=nnodes,
             node_rank=node_rank,
             endpoint=rdzv_endpoint,

@@ -17,7 +17,8 @@ from rlinf_scaffold.smoke.interpreter import (
     probe_interpreter,
     require,
 )
-from rlinf_scaffold.smoke.launch import Launch, Launcher
+from rlinf_scaffold.smoke.launch import Launch
+from rlinf_scaffold.smoke.launchers import Launcher
 from rlinf_scaffold.smoke.run import Event, SmokeReport, run_smoke
 from rlinf_scaffold.spec import ModelSpec
 from rlinf_scaffold.surfaces.smoke_test import smoke_test_path

@@ -9,15 +9,14 @@ import os
 import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from rlinf_scaffold.errors import InvalidAnswerError, PortInUseError
 from rlinf_scaffold.smoke import ray_job
+from rlinf_scaffold.smoke.launchers import MOST_TIME, Launcher
 
-MOST_TIME: Final = 900.0
 # What would steer pytest or the ranks from outside.
 _FOREIGN: Final = frozenset(
     {
@@ -29,14 +28,6 @@ _FOREIGN: Final = frozenset(
 _QUIET_RAY: Final = MappingProxyType(
     {"RAY_DEDUP_LOGS": "0", "RAY_COLOR_PREFIX": "0", "RAY_TRAIN_V2_ENABLED": "1"}
 )
-
-
-class Launcher(str, Enum):
-    """What starts the ranks."""
-
-    PYTEST = "pytest"
-    TORCHRUN = "torchrun"
-    RAY = "ray"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,8 @@ from rlinf_scaffold.checkout import Checkout
 from rlinf_scaffold.commands.prove import prove
 from rlinf_scaffold.errors import InterpreterError, NotScaffoldedError
 from rlinf_scaffold.smoke.interpreter import PACKAGES
-from rlinf_scaffold.smoke.launch import Launch, Launcher
+from rlinf_scaffold.smoke.launch import Launch
+from rlinf_scaffold.smoke.launchers import Launcher
 from rlinf_scaffold.smoke.run import Event
 from rlinf_scaffold.spec import ModelSpec
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from rlinf_scaffold.errors import InvalidAnswerError, PortInUseError
-from rlinf_scaffold.smoke.launch import Launch, Launcher
+from rlinf_scaffold.smoke.launch import Launch
+from rlinf_scaffold.smoke.launchers import Launcher
 
 PYTHON, ROOT = Path("/bin/python"), Path("/rl")
 REPORTS, LOGS = Path("/reports"), Path("/logs")

@@ -21,7 +21,8 @@ from rlinf_scaffold.errors import (
     NoBackendError,
     PortInUseError,
 )
-from rlinf_scaffold.smoke.launch import Launch, Launcher
+from rlinf_scaffold.smoke.launch import Launch
+from rlinf_scaffold.smoke.launchers import Launcher
 from rlinf_scaffold.smoke.run import SmokeReport
 
 pytestmark = [

@@ -9,7 +9,8 @@ import pytest
 from ranks import ALL, PATIENCE, outcomes, prove, write
 
 from rlinf_scaffold.errors import HungRankError, KilledRankError, ScaffoldError
-from rlinf_scaffold.smoke.launch import Launch, Launcher
+from rlinf_scaffold.smoke.launch import Launch
+from rlinf_scaffold.smoke.launchers import Launcher
 from rlinf_scaffold.smoke.ray_job import Mailbox
 
 

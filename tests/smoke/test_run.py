@@ -15,7 +15,8 @@ from rlinf_scaffold.errors import (
     PortInUseError,
     ScaffoldError,
 )
-from rlinf_scaffold.smoke.launch import Launch, Launcher
+from rlinf_scaffold.smoke.launch import Launch
+from rlinf_scaffold.smoke.launchers import Launcher
 from rlinf_scaffold.smoke.run import Event, SmokeReport, run_smoke
 
 TEST = PurePosixPath("tests/test_smoke.py")
