@@ -52,6 +52,12 @@ def notes(tree: Tree, job: Job) -> tuple[str, ...]:
             f"{base.class_name} ties its head to its embeddings and RLinf's LoRA list "
             "holds lm_head: merging the adapter would change the embeddings too."
         )
+    if spec.lora and spec.precision != "fp32":
+        sentences.append(
+            f"precision is {spec.precision}, and PEFT from 0.12 on keeps adapters in "
+            "float32: FSDP refuses units of mixed dtypes. Choose --precision fp32, or a "
+            "PEFT below 0.12; `rlinf-scaffold inspect --base` says what each may be."
+        )
     return (*sentences, *_lora_gaps(tree, base), *_traps(tree, job))
 
 

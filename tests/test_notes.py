@@ -15,6 +15,7 @@ VISION = next(it.base for it in ARCHETYPES if it.base.modality == "vision")
 TIED = replace(LLAMA, tie_word_embeddings=True)
 MERGING = "merging the adapter would change the embeddings too"
 KEY = "unnorm_key is null"
+DTYPES = "FSDP refuses units of mixed dtypes"
 
 
 def said_of(layout: str, spec: ModelSpec, base: Base) -> tuple[str, ...]:
@@ -26,16 +27,22 @@ def said_of(layout: str, spec: ModelSpec, base: Base) -> tuple[str, ...]:
     [
         (ModelSpec(name="foo", unnorm_key="a"), LLAMA, set()),
         (ModelSpec(name="foo", unnorm_key="a"), TIED, set()),
-        (ModelSpec(name="foo", unnorm_key="a", lora=True), LLAMA, set()),
+        (ModelSpec(name="foo", unnorm_key="a", lora=True), LLAMA, {DTYPES}),
+        (
+            ModelSpec(name="foo", unnorm_key="a", lora=True, precision="fp32"),
+            LLAMA,
+            set(),
+        ),
         (ModelSpec(name="foo"), LLAMA, {KEY}),
-        (ModelSpec(name="foo", lora=True), TIED, {KEY, MERGING}),
+        (ModelSpec(name="foo", lora=True), TIED, {KEY, MERGING, DTYPES}),
     ],
 )
 def test_says_what_depends_on_the_answers(
     spec: ModelSpec, base: Base, said: set[str]
 ) -> None:
     text = " ".join(said_of("registry", spec, base))
-    assert {sentence for sentence in (KEY, MERGING) if sentence in text} == said
+    sentences = (KEY, MERGING, DTYPES)
+    assert {sentence for sentence in sentences if sentence in text} == said
 
 
 def test_names_the_numbers_and_where_they_stand() -> None:
