@@ -118,6 +118,11 @@ def sft_module(modules: Iterable[PurePosixPath], spec: ModelSpec) -> PurePosixPa
     return POLICIES / f"{spec.name}_sft_data.py"
 
 
+def dotted(path: PurePosixPath) -> str:
+    """Return what a module is imported as."""
+    return ".".join(path.with_suffix("").parts)
+
+
 def sft_recipe_path(source: PurePosixPath, spec: ModelSpec) -> PurePosixPath:
     """Return where the recipe derived from another lies: its name, up to the model's."""
     return source.with_name(f"{source.stem.partition('_sft_')[0]}_sft_{spec.name}.yaml")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rlinf_scaffold.changes import FileChange
 from rlinf_scaffold.checkout import Tree
 from rlinf_scaffold.rendering import render
-from rlinf_scaffold.sft import sft_module
+from rlinf_scaffold.sft import dotted, sft_module
 from rlinf_scaffold.surfaces import Job, Surface
 
 
@@ -15,8 +15,7 @@ def _plan(tree: Tree, job: Job) -> Iterator[FileChange]:
     if job.sft.worker is None:
         return
     path = sft_module(job.layout.modules(job.spec).values(), job.spec)
-    module = ".".join(path.with_suffix("").parts)
-    text = render("model/sft_data.py.j2", {**job.values, "module": module})
+    text = render("model/sft_data.py.j2", {**job.values, "module": dotted(path)})
     yield FileChange(path, before=tree.read(path), after=text)
 
 

@@ -12,7 +12,7 @@ from rlinf_scaffold.codemods.branches import add_branch
 from rlinf_scaffold.codemods.source import edit
 from rlinf_scaffold.errors import WiringChangedError
 from rlinf_scaffold.rendering import render
-from rlinf_scaffold.sft import BUILDER, Chain, find_chain, sft_module
+from rlinf_scaffold.sft import BUILDER, Chain, dotted, find_chain, sft_module
 from rlinf_scaffold.subjects import MODELS
 from rlinf_scaffold.surfaces import Job, Surface
 from rlinf_scaffold.syntax import alone, is_same_code, links_of
@@ -36,7 +36,7 @@ def _add_branch(source: str, path: PurePosixPath, chain: Chain, job: Job) -> str
     values = {
         **job.values,
         "test": chain.wording.of(job.spec),
-        "module": ".".join(module.with_suffix("").parts),
+        "module": dotted(module),
         "paths": chain.paths,
     }
     text = render(_TEMPLATE, values)
