@@ -40,6 +40,20 @@ def test_class_name_gives_every_fact(site: Path) -> None:
     assert find_base("ToyForCausalLM", [site]) == TOY
 
 
+@pytest.mark.parametrize(
+    ("model_type", "class_name"),
+    [
+        ("toy", "ToyForCausalLM"),
+        ("hybrid_v1", "HybridV1LMHeadModel"),
+        ("see", "SeeForConditionalGeneration"),
+    ],
+)
+def test_model_type_means_the_class_of_the_auto_tables(
+    site: Path, model_type: str, class_name: str
+) -> None:
+    assert read_base(model_type, [site]) == read_base(class_name, [site])
+
+
 def test_first_entry_that_has_transformers_wins(site: Path, tmp_path: Path) -> None:
     assert find_base("ToyForCausalLM", [tmp_path / "absent", tmp_path, site]) == TOY
 
@@ -138,13 +152,13 @@ def test_folder_cannot_make_the_reader_run_away(
 
 UNKNOWN = [
     ("Toy", "; did you mean ToyForCausalLM?"),
-    ("toy", "; did you mean ToyForCausalLM?"),
     ("TOYFORCAUSALLM", "; did you mean ToyForCausalLM"),
     ("ToyForCausal", "; did you mean ToyForCausalLM"),
-    ("hybrid_v1", "; did you mean HybridV1LMHeadModel"),
+    ("hybrid_v2", "; did you mean hybrid_v1?"),
+    ("tpy", "; did you mean toy"),
     ("Qqqqqqqqqq", "transformers$"),
-    ("some/model", "the folder some/model, which holds no config.json"),
-    ("", "which holds no config.json"),
+    ("some/model", "the folder some/model, which is not there"),
+    ("", "a class of transformers, a model type, package.module:Class, a folder with"),
     ("no.such:Thing", "the search path, which has no module no.such"),
     (":", "which has no module"),
     ("own.model:OwnMode", "own.model; did you mean own.model:OwnModel"),
