@@ -14,6 +14,7 @@ from rlinf_scaffold.subjects import MODELS, Subject, Wording, read_origins
 from rlinf_scaffold.syntax import (
     find_class,
     find_function,
+    last_name,
     links_of,
     parameter_names,
     parse,
@@ -30,6 +31,8 @@ BUILDER = "build_dataloader"
 KIND = "ForwardType.SFT"
 # What the policy is called with, where the worker takes batches apart itself.
 _PAIR = {"observation", "actions"}
+_CUDA = "torch.cuda."
+_DRIVEN = ("init_worker", "run_training")
 _TYPE = "self.cfg.actor.model.model_type"
 
 
@@ -63,6 +66,7 @@ class Sft:
         pairs: whether the worker takes batches apart into observations and actions;
             it hands them over whole otherwise.
         resumes: whether it stores where in the data a loader stands.
+        undriven: why a proof cannot drive it; empty where it can.
         checks: what was looked for, and where it was found.
     """
 
@@ -71,6 +75,7 @@ class Sft:
     owner: str = ""
     pairs: bool = False
     resumes: bool = False
+    undriven: str = ""
     checks: tuple[Check, ...] = field(default=(), compare=False)
 
     @property
@@ -106,6 +111,7 @@ def read_sft(tree: Tree) -> Sft:
         owner=owner.name,
         pairs=_takes_apart(owner),
         resumes="StatefulDataLoader" in source,
+        undriven=_undriven(tree, owner),
         checks=checks,
     )
 
@@ -151,6 +157,30 @@ def find_chain(source: str, path: PurePosixPath, owner: str) -> Chain | None:
             if wording.is_of_members:
                 return Chain(node, index, subject, wording, given[0])
     return None
+
+
+def _undriven(tree: Tree, owner: ast.ClassDef) -> str:
+    """Return why a proof cannot drive a worker, with all that it inherits from."""
+    found = {
+        node.name: (path, node)
+        for path in python_files(tree, WORKERS)
+        for node in parse(tree.read(path) or "", path).body
+        if isinstance(node, ast.ClassDef)
+    }
+    names, methods, bases = [owner.name], set[str](), set[str]()
+    for name in names:
+        bases.add(name)
+        if name not in found:
+            continue
+        path, node = found[name]
+        names += [last_name(base) for base in node.bases]
+        methods |= {it.name for it in node.body if isinstance(it, ast.FunctionDef)}
+        for part in walk(node):
+            if isinstance(part, ast.Attribute) and spelled(part).startswith(_CUDA):
+                return f"{name} asks for CUDA itself: {path.name}:{part.lineno}"
+    if "Worker" not in bases or not {*_DRIVEN} <= methods:
+        return f"{owner.name} is no Worker with {', '.join(_DRIVEN)}"
+    return ""
 
 
 def _workers(tree: Tree) -> Iterator[tuple[PurePosixPath, ast.ClassDef]]:
