@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -72,6 +73,18 @@ def part_name(library: Library, part: str, model_type: str) -> str:
     """
     kind = part.replace("processor", "processing").replace("extractor", "extraction")
     return _listed(library, kind, f"{part.upper()}_MAPPING_NAMES", model_type)
+
+
+def tokenizer_row(library: Library, model_type: str) -> tuple[Module, ast.expr] | None:
+    """Return what the table of tokenizers says of a model type, and where."""
+    module = library.module(f"{_FOLDER}.tokenization_auto")
+    table = module.symbols.get("TOKENIZER_MAPPING_NAMES") if module else None
+    for node in ast.walk(table) if isinstance(table, ast.Call) else ():
+        if module and isinstance(node, ast.Tuple) and len(node.elts) == 2:
+            kind, named = node.elts
+            if isinstance(kind, ast.Constant) and kind.value == model_type:
+                return module, named
+    return None
 
 
 def _listed(library: Library, kind: str, table: str, model_type: str) -> str:

@@ -118,5 +118,5 @@ def _ask(name: str | None, base: str | None) -> tuple[str, str]:
     return (
         name or typer.prompt("Name of the model (RLinf's model_type)"),
         base
-        or typer.prompt("Base (transformers class, package.module:Class or folder)"),
+        or typer.prompt("Base (class, model type, module:Class, folder or hub id)"),
     )

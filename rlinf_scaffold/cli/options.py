@@ -88,7 +88,7 @@ NameOption = Annotated[
 BaseOption = Annotated[
     str | None,
     typer.Option(
-        help="transformers class, package.module:Class, or a folder with config.json."
+        help="transformers class, model type, package.module:Class, folder, or hub id."
     ),
 ]
 HeadOption = Annotated[
@@ -200,7 +200,13 @@ InspectedBaseOption = Annotated[
     str | None,
     typer.Option(
         "--base",
-        help="Say what a base is: transformers class, package.module:Class, or folder.",
+        help="Say what a base is: all that new-model takes as --base.",
+    ),
+]
+ReadRemoteCodeOption = Annotated[
+    bool,
+    typer.Option(
+        "--trust-remote-code", help="Read a checkpoint's own code; nothing runs it."
     ),
 ]
 RanksOption = Annotated[
