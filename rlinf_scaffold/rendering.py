@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -36,6 +37,7 @@ def _environment() -> Environment:
     )
     environment.globals["fit"] = fit
     environment.globals["from_imports"] = from_imports
+    environment.globals["literal"] = literal
     return environment
 
 
@@ -70,6 +72,41 @@ def fit(
         return f"{head}(\n{margin}    {joined}\n{margin}){tail}"
     lines = "".join(f"{margin}    {argument},\n" for argument in arguments)
     return f"{head}(\n{lines}{margin}){tail}"
+
+
+def literal(value: object, head: str = "", *, indent: int = 0, tail: str = "") -> str:
+    """Return ``head`` and a Python literal, broken over lines as ruff's formatter does.
+
+    Args:
+        value: what JSON can hold, or tuples in place of lists.
+        head: what stands before it on its first line, e.g. ``"SIZES = "``.
+        indent: columns that the first line stands in already.
+        tail: what stands behind it on its last line.
+    """
+    line = f"{head}{_inline(value)}{tail}"
+    if indent + len(line) <= LINE_LENGTH or not isinstance(value, dict | list | tuple):
+        return line
+    margin = " " * (indent + 4)
+    if isinstance(value, dict):
+        marks = "{}"
+        pairs = [(f"{_inline(key)}: ", item) for key, item in value.items()]
+    else:
+        marks = "[]"
+        pairs = [("", item) for item in value]
+    rows = "".join(
+        f"{margin}{literal(item, key, indent=indent + 4, tail=',')}\n"
+        for key, item in pairs
+    )
+    return f"{head}{marks[0]}\n{rows}{' ' * indent}{marks[1]}{tail}"
+
+
+def _inline(value: object) -> str:
+    if isinstance(value, dict):
+        pairs = (f"{_inline(key)}: {_inline(item)}" for key, item in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_inline, value))}]"
+    return json.dumps(value) if isinstance(value, str) else repr(value)
 
 
 def from_imports(

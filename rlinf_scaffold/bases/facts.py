@@ -23,7 +23,9 @@ from rlinf_scaffold.bases.parts import (
     repeated_layers,
     towers,
 )
+from rlinf_scaffold.bases.processors import folder_processor, read_processor
 from rlinf_scaffold.bases.refusals import (
+    asks_for_decoder,
     refuse_forward,
     refuse_model,
     refuse_name,
@@ -31,6 +33,7 @@ from rlinf_scaffold.bases.refusals import (
 )
 from rlinf_scaffold.bases.values import Instance, is_config
 from rlinf_scaffold.errors import UnsupportedBaseError
+from rlinf_scaffold.families import family_of
 from rlinf_scaffold.spec import Base
 
 _DECODERS: Final = ("text_config", "decoder", "generator")
@@ -87,6 +90,8 @@ class Reader:
         refuse_name(self.library, self.given, cls)
         interpreter = Interpreter(self.library)
         config_class = self._config_class(cls)
+        if asks_for_decoder(cls.node):
+            settings = {**settings, "is_decoder": True}
         config = self._config(interpreter, config_class, settings)
         arguments = self._forward_arguments(cls)
         refuse_forward(self.library, self.given, cls, config, arguments)
@@ -122,6 +127,7 @@ class Reader:
             layer_classes=(),
             lora_targets=(),
             forward_arguments=built.arguments,
+            decoder_switch=asks_for_decoder(built.cls.node),
         )
         if sees(built.arguments):
             seeing = replace(base, text_config=built.path)
@@ -142,10 +148,19 @@ class Reader:
             if config is not decoder
             for name in repeated_layers(interpreter, t, config)
         }
+        family = family_of(base.model_type)
+        processor = (
+            family.processor_class
+            or processor_name(self.library, base.model_type)
+            or folder_processor(self.library, model.cls)
+        )
         seeing = replace(
             base,
             modality="vision",
-            processor_class=processor_name(self.library, base.model_type),
+            processor_class=processor,
+            processor=read_processor(
+                self.library, processor, base.model_type, family.classes
+            ),
             vision_layer_classes=tuple(sorted(vision)),
             mrope=any(_has_rope_index(part) for part in instances(model)),
         )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from rlinf_scaffold.bases.autos import part_name, processor_types
 from rlinf_scaffold.bases.library import Class, Library
+from rlinf_scaffold.spec import Processor
 
-FAST: Final = "PreTrainedTokenizerFast"
+_FAST: Final = "PreTrainedTokenizerFast"
 _MODALITIES: Final = (
     "tokenizer",
     "image_processor",
@@ -19,33 +19,24 @@ _MODALITIES: Final = (
     "feature_extractor",
     "audio_processor",
 )
+_VIDEOS: Final = "video_processing_utils.py"
+# What image processors inherit from that compute with torchvision.
+_TENSOR_PROCESSORS: Final = ("BaseImageProcessorFast", "TorchvisionBackend")
 _NO_PART: Final = ("audio_tokenizer",)
 _TOKEN: Final = re.compile(r"<[^<>\s{}%]+>|\[[A-Z][A-Z_0-9]*\]|\|[A-Z]+\|")
-_USUAL: Final = ("bos", "eos", "pad", "unk", "sep", "cls", "mask")
-
-
-@dataclass(frozen=True, slots=True)
-class Processor:
-    """A processor class, and what a tiny one is made of.
-
-    Attributes:
-        class_name: the class.
-        parts: its arguments that are processors themselves, with their classes; an
-            empty name is one that the sources do not tell.
-        tokens: text of the special tokens that it asks a tokenizer for, by name.
-        others: special tokens that it writes without a name.
-    """
-
-    class_name: str
-    parts: Mapping[str, str]
-    tokens: Mapping[str, str]
-    others: tuple[str, ...]
+_USUAL: Final = re.compile(r"(add_)?(bos|eos|pad|unk|sep|cls|mask)_.*")
 
 
 def read_processor(
-    library: Library, class_name: str, model_type: str
+    library: Library, class_name: str, model_type: str, known: Mapping[str, str]
 ) -> Processor | None:
     """Return what a processor is made of; None where there is no such class.
+
+    Args:
+        library: where the class is found.
+        class_name: the processor's.
+        model_type: the configuration's.
+        known: classes of parts that the sources do not tell.
 
     Raises:
         SourceSyntaxError: a source file to read does not parse.
@@ -55,7 +46,8 @@ def read_processor(
         return None
     lineage = [owner for owner in library.lineage(cls) if isinstance(owner, Class)]
     parts = {
-        argument: _part_class(library, lineage, argument, model_type)
+        argument: known.get(argument)
+        or _part_class(library, lineage, argument, model_type)
         for argument in _arguments(lineage)
     }
     named = {
@@ -63,9 +55,47 @@ def read_processor(
         for owner in reversed(lineage)
         for name, text in _named_tokens(owner.node)
     }
-    literals = dict.fromkeys(text for owner in lineage for text in _texts(owner.node))
-    others = tuple(text for text in literals if text not in named.values())
-    return Processor(class_name, parts, named, others)
+    texts = dict.fromkeys(
+        text for owner in lineage for text in (*_constants(owner), *_texts(owner.node))
+    )
+    return Processor(
+        parts=tuple(parts.items()),
+        tokens=tuple(named.items()),
+        texts=tuple(text for text in texts if text not in named.values()),
+        packages=("torchvision",) if _needs_torchvision(library, parts) else (),
+    )
+
+
+def folder_processor(library: Library, cls: Class) -> str:
+    """Return the processor that is defined beside a model class, if there is one."""
+    for path in sorted(cls.module.path.parent.glob("processing_*.py")):
+        found = library.module(f"{cls.module.name.rpartition('.')[0]}.{path.stem}")
+        for name, symbol in found.symbols.items() if found else ():
+            if isinstance(symbol, ast.ClassDef) and name.endswith("Processor"):
+                return name
+    return ""
+
+
+def _needs_torchvision(library: Library, parts: Mapping[str, str]) -> bool:
+    """Whether parts have no implementation that Pillow is enough for."""
+    if library.transformers is None:
+        return False
+    videos = (library.transformers / _VIDEOS).is_file()
+    for argument, name in parts.items():
+        kind = _modality(argument)
+        if kind == "video_processor" and videos:
+            return True
+        if kind == "image_processor" and name and not _runs_on_pillow(library, name):
+            return True
+    return False
+
+
+def _runs_on_pillow(library: Library, name: str) -> bool:
+    cls = library.find_class(name)
+    if cls is None or library.find_class(f"{name}Pil") is not None:
+        return True
+    ancestors = {owner.name.rpartition(".")[2] for owner in library.lineage(cls)}
+    return ancestors.isdisjoint(_TENSOR_PROCESSORS)
 
 
 def _arguments(lineage: list[Class]) -> list[str]:
@@ -103,7 +133,7 @@ def _part_class(
     names = _names(declared) if declared is not None else []
     names = [name for name in names if not name.startswith("Auto")]
     if kind == "tokenizer":
-        return names[-1] if names else FAST
+        return names[-1] if names else _FAST
     types = [model_type, *processor_types(library, lineage[0].name)]
     listed = (part_name(library, kind, found) for found in types)
     return next(filter(None, [*names, *listed]), "")
@@ -115,18 +145,23 @@ def _names(declared: ast.expr) -> list[str]:
     return [name for name in values if isinstance(name, str)]
 
 
-def _named_tokens(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
-    """Yield the tokens that a class asks a tokenizer for by name, with their text.
+def _constants(owner: Class) -> Iterator[str]:
+    """Yield the texts that a class, or its module, calls a token."""
+    for name, value in (*owner.values.items(), *owner.module.symbols.items()):
+        if name.endswith("_TOKEN") and isinstance(value, ast.Constant):
+            yield str(value.value)
 
-    The text is that of the class where it has a default, else made of the name.
+
+def _named_tokens(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    """Yield the tokens that a class finds by name in a tokenizer, or nowhere.
+
+    A token that the class has a text for needs no name: some classes take a name that a
+    tokenizer has for another kind of token.
     """
-    asked = dict.fromkeys(_asked(node))
     defaults = dict(_defaults(node))
-    for name in asked:
-        yield name, defaults.get(name) or f"<{name}>"
-    for name, text in defaults.items():
-        if name not in asked:
-            yield name, text
+    for name in dict.fromkeys(_asked(node)):
+        if name not in defaults:
+            yield name, f"<{name}>"
 
 
 def _asked(node: ast.ClassDef) -> Iterator[str]:
@@ -143,7 +178,7 @@ def _asked(node: ast.ClassDef) -> Iterator[str]:
             name = str(part.args[1].value).removesuffix("_id")
         else:
             continue
-        if name.endswith("_token") and not name.startswith(_USUAL):
+        if name.endswith("_token") and not _USUAL.fullmatch(name):
             yield name
 
 
@@ -166,13 +201,13 @@ def _defaults(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
 
 
 def _pairs(name: str, value: ast.expr) -> Iterator[tuple[str, str]]:
-    if not name.startswith(_USUAL):
+    if not _USUAL.fullmatch(name):
         texts = [text for text in _texts(value) if text]
         yield from ((name, text) for text in texts[:1])
 
 
 def _texts(node: ast.AST) -> Iterator[str]:
     for part in ast.walk(node):
-        if isinstance(part, ast.Constant) and isinstance(part.value, str):
-            if _TOKEN.fullmatch(part.value):
-                yield part.value
+        text = part.value if isinstance(part, ast.Constant) else None
+        if isinstance(text, str) and _TOKEN.fullmatch(text):
+            yield text

@@ -17,7 +17,7 @@ from rlinf_scaffold.layouts import Layout, all_layouts
 from rlinf_scaffold.manifest import FOLDER
 from rlinf_scaffold.planner import plan, resolve
 from rlinf_scaffold.rendering import templates_folder
-from rlinf_scaffold.spec import Base, ModelSpec
+from rlinf_scaffold.spec import Base, ModelSpec, Processor
 from rlinf_scaffold.surfaces.recipe import choose_recipe
 
 
@@ -68,6 +68,15 @@ _QWEN = Base(
     modality="vision",
     text_config="text_config",
     processor_class="Qwen2_5_VLProcessor",
+    processor=Processor(
+        parts=(
+            ("image_processor", "Qwen2VLImageProcessor"),
+            ("tokenizer", "PreTrainedTokenizerFast"),
+            ("video_processor", "Qwen2VLVideoProcessor"),
+        ),
+        texts=("<|image_pad|>", "<|video_pad|>"),
+        packages=("torchvision",),
+    ),
     vision_layer_classes=("Qwen2_5_VLVisionBlock",),
     mrope=True,
 )

@@ -11,6 +11,7 @@ from rlinf_scaffold.checkout import Tree
 from rlinf_scaffold.contracts import Contract, Terms
 from rlinf_scaffold.discovery import discover
 from rlinf_scaffold.engine import Engine
+from rlinf_scaffold.families import family_of
 from rlinf_scaffold.heads import Head
 from rlinf_scaffold.layouts import Layout
 from rlinf_scaffold.recipes import RecipeStyle, Settings
@@ -48,6 +49,7 @@ class Job:
         return {
             "spec": self.spec,
             "base": self.base,
+            "family": family_of(self.base.model_type),
             "layout": self.layout,
             "contract": self.contract,
             "terms": self.terms,
