@@ -18,7 +18,7 @@ from rlinf_scaffold.bases.library import Library
 from rlinf_scaffold.bases.names import Named
 from rlinf_scaffold.bases.parts import instances
 from rlinf_scaffold.bases.provenance import Fact, Places, Value, source_of_setting
-from rlinf_scaffold.bases.towers import decoder_path, projectors, seeing_paths
+from rlinf_scaffold.bases.towers import decoder_path, projectors, towers
 from rlinf_scaffold.bases.traits import cache_fact, padding_fact
 from rlinf_scaffold.bases.values import Instance, is_config
 from rlinf_scaffold.bases.weights import Weights
@@ -108,14 +108,13 @@ def _classes(places: Places, named: Named, built: Built, base: Base) -> Iterator
 
 
 def _parts(places: Places, built: Built) -> Iterator[Fact]:
-    towers = seeing_paths(built)
-    decoder = decoder_path(built)
-    if not towers:
+    decoder, seeing = decoder_path(built), towers(built)
+    if not seeing:
         return
     kinds = {part.cls.name: part.cls for part in instances(built.model)}
     for name, found in (
         ("text_part", {decoder: _class_at(built, decoder)}),
-        ("towers", {path: part.cls.name for path, part in towers.items()}),
+        ("towers", seeing),
         ("projectors", projectors(built)),
     ):
         known = [kinds[kind] for kind in found.values() if kind in kinds]
@@ -155,7 +154,7 @@ def _tokens(built: Built) -> Iterator[tuple[str, tuple[str, int]]]:
     """Yield special tokens by name, with the path of the configuration and the id."""
     for path, config in (("", built.config), (built.path, built.decoder)):
         for name, value in config.attributes.items():
-            if name.endswith(_TOKENS) and type(value) is int:
+            if str(name).endswith(_TOKENS) and type(value) is int:
                 yield name, (path, value)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from rlinf_scaffold.bases.facts import Built
@@ -12,65 +12,69 @@ from rlinf_scaffold.bases.values import Instance, Made, is_config, options_of
 
 _LINEAR: Final = ("torch.nn.Linear", "transformers.pytorch_utils.Conv1D")
 _HEAD: Final = re.compile(r"lm_head|embed_out|.*_head")
-_INSIDE: Final = re.compile(
-    r".*(merger|projector|connector|aligner|adapter|resampler).*"
-)
-
-
-def towers_of(built: Built) -> dict[str, Instance]:
-    """Return the outermost part on each other configuration, by its dotted path."""
-    own = built.interpreter.attribute(built.model, "config")
-    found: dict[Instance, str] = {}
-    placed = dict(_placed(built.model))
-    for path, part in placed.items():
-        config = part.attributes.get("config")
-        if isinstance(config, Instance) and config not in (own, built.config):
-            found.setdefault(config, path)
-    return {path: placed[path] for path in found.values()}
+_INSIDE: Final = re.compile(r".*(merger|proj|connector|aligner|adapter|resampler).*")
 
 
 def decoder_path(built: Built) -> str:
     """Return the path of the part that decodes; empty where that is the model itself."""
-    paths = (path for path, tower in towers_of(built).items() if _decodes(built, tower))
-    return next(paths, "")
+    if built.decoder is built.config:
+        return ""
+    placed = _placed(built.model)
+    return next((path for path, part in placed if _config(part) is built.decoder), "")
 
 
-def seeing_paths(built: Built) -> dict[str, Instance]:
-    """Return the towers beside the part that decodes, by path."""
-    towers = towers_of(built).items()
+def towers(built: Built) -> dict[str, str]:
+    """Return what reads images and other inputs: classes by path, the outermost.
+
+    That is each part on a configuration of its own, but for what leads to the decoder.
+    """
+    ours = (built.interpreter.attribute(built.model, "config"), built.config)
     decoder = decoder_path(built)
-    return {
-        path: tower
-        for path, tower in towers
-        if not _decodes(built, tower)
-        and not (decoder and path.startswith(f"{decoder}."))
-    }
+    found: dict[str, str] = {}
+    for path, part in _placed(built.model):
+        config = _config(part)
+        if config is None or config in (*ours, built.decoder):
+            continue
+        if _INSIDE.fullmatch(_leaf(path)) or _is_in(path, [*found, decoder]):
+            continue
+        found[path] = part.cls.name
+    return found
 
 
 def projectors(built: Built) -> dict[str, str]:
     """Return what leads from towers to the decoder: classes by path.
 
-    What stands beside a tower and has linear layers, else what a tower names so.
+    What stands beside a tower and has linear layers, else what a tower names so. Where
+    the model itself decodes, what stands beside a tower counts by its name alone.
     """
-    towers, decoder = seeing_paths(built), decoder_path(built)
-    beside = {path.rpartition(".")[0] for path in towers}
-    placed = {
+    seeing, decoder = towers(built), decoder_path(built)
+    placed = {"": built.model, **dict(_placed(built.model))}
+    beside = {
         path: part
-        for parent in sorted(beside)
-        for path, part in _children(parent, _at(built.model, parent))
-        if path not in (*towers, decoder) and not _HEAD.fullmatch(_leaf(path))
+        for parent in sorted({path.rpartition(".")[0] for path in seeing})
+        for path, part in _children(parent, placed[parent])
+        if path not in (*seeing, decoder) and not _HEAD.fullmatch(_leaf(path))
     }
-    found = {path: _kind(part) for path, part in placed.items() if _has_linear(part)}
+    found = {
+        path: _kind(part)
+        for path, part in beside.items()
+        if _INSIDE.fullmatch(_leaf(path)) or (decoder and _has_linear(part))
+    }
     return found or {
         path: _kind(part)
-        for parent, tower in towers.items()
-        for path, part in _children(parent, tower)
+        for parent in seeing
+        for path, part in _children(parent, placed[parent])
         if _INSIDE.fullmatch(_leaf(path)) and _has_linear(part)
     }
 
 
-def _decodes(built: Built, tower: Instance) -> bool:
-    return tower.attributes.get("config") is built.decoder
+def _config(part: Instance) -> Instance | None:
+    config = part.attributes.get("config")
+    return config if isinstance(config, Instance) else None
+
+
+def _is_in(path: str, outer: Iterable[str]) -> bool:
+    return any(path.startswith(f"{it}.") or path == it for it in outer if it)
 
 
 def _placed(root: Instance) -> Iterator[tuple[str, Instance]]:
@@ -96,10 +100,6 @@ def _children(path: str, part: Instance) -> Iterator[tuple[str, Instance | Made]
             )
             if name and is_part and isinstance(option, Instance | Made):
                 yield f"{path}.{name}".strip("."), option
-
-
-def _at(root: Instance, path: str) -> Instance:
-    return dict(_placed(root)).get(path, root) if path else root
 
 
 def _has_linear(part: Instance | Made) -> bool:

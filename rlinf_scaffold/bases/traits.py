@@ -14,14 +14,14 @@ from rlinf_scaffold.bases.parts import instances
 from rlinf_scaffold.bases.provenance import Fact, Places
 
 _CACHE: Final = "past_key_values"
-_STATES: Final = ("cache_params", "state", "mems")
+_RECURRENT: Final = ("cache_params", "state")
+_STATES: Final = (*_RECURRENT, "mems")
 _STATEFUL: Final = "_is_stateful"
 _STATIC: Final = ("_can_compile_fullgraph", "_supports_static_cache")
-_ATTENDS: Final = re.compile(r".*attention|full|sliding|chunked")
 _RECURS: Final = re.compile(
     r"linear_attention|.*(mamba|recurrent|conv|ssm|lightning).*"
 )
-_MASKS_STATES: Final = re.compile(r"apply_mask\w*|mask_padding\w*")
+_MASKS_STATES: Final = re.compile(r"(?<!def )apply_mask\w*\(|\* attention_mask[.\[]")
 _COUNTS: Final = re.compile(
     r"attention_mask[\w.()]*\.cumsum|cumsum\(\s*(attention_)?mask|alibi"
     r"|create_position_ids_from_input_ids"
@@ -61,15 +61,12 @@ def padding_fact(places: Places, built: Built) -> Fact:
     if "attention_mask" not in arguments:
         return Fact("left_padding", "no: forward takes no attention_mask", place)
     recurs = _flag(built, _STATEFUL) is not None or any(
-        map(_RECURS.fullmatch, _kinds(built))
+        name in arguments for name in _RECURRENT
     )
-    if recurs or _CACHE not in arguments:
-        found = _called(places, _modules(built), _MASKS_STATES)
-        said = (
-            "yes: what padding adds to states is masked"
-            if found
-            else ("no: padding goes through its states")
-        )
+    if recurs or any(map(_RECURS.fullmatch, _kinds(built))):
+        found = _written(places, _modules(built), _MASKS_STATES)
+        masked = "yes: what padding adds to states is masked"
+        said = masked if found else "unproved: padding may go through its states"
         return Fact("left_padding", said, found or place)
     if "position_ids" in arguments:
         return Fact("left_padding", "yes, with position_ids", place)
@@ -111,17 +108,6 @@ def _modules(built: Built) -> list[Module]:
     return list(dict.fromkeys(cls.module for cls in classes))
 
 
-def _called(places: Places, modules: Iterable[Module], name: re.Pattern[str]) -> str:
-    """Return where one of a kind of functions is called; empty where none is."""
-    for module in modules:
-        for node in _nodes(module):
-            if isinstance(node, ast.Call):
-                function = ast.unparse(node.func).rpartition(".")[2]
-                if name.fullmatch(function):
-                    return places.of(module, node.lineno)
-    return ""
-
-
 def _written(places: Places, modules: Iterable[Module], words: re.Pattern[str]) -> str:
     """Return the first line with some words; empty where there is none."""
     for module in modules:
@@ -129,7 +115,3 @@ def _written(places: Places, modules: Iterable[Module], words: re.Pattern[str]) 
             if words.search(line):
                 return places.of(module, at)
     return ""
-
-
-def _nodes(module: Module) -> Iterable[ast.AST]:
-    return (node for statement in module.body for node in ast.walk(statement))
