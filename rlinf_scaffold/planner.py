@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import PurePosixPath
 
 from rlinf_scaffold import __version__
@@ -21,7 +21,7 @@ from rlinf_scaffold.heads import find_head
 from rlinf_scaffold.layouts import POLICIES, Layout, detect_layout
 from rlinf_scaffold.manifest import Manifest, digest, manifest_path, read_manifest
 from rlinf_scaffold.recipes import detect_style, model_yaml_path
-from rlinf_scaffold.sft import read_sft
+from rlinf_scaffold.sft import Sft, read_sft, sft_module
 from rlinf_scaffold.spec import Base, ModelSpec
 from rlinf_scaffold.surfaces import Job, all_surfaces
 
@@ -62,7 +62,7 @@ def resolve(tree: Tree, spec: ModelSpec, base: Base) -> Job:
         recipes=detect_style(tree),
         head=head,
         engine=read_engine(tree),
-        sft=read_sft(tree),
+        sft=_read_sft(tree, layout, spec),
         views=read_views(tree) if base.modality == "vision" else (),
     )
 
@@ -106,6 +106,15 @@ def is_recorded(change: FileChange, recorded: Manifest | None) -> bool:
         and change.before is not None
         and recorded.files.get(change.path) == digest(change.before)
     )
+
+
+def _read_sft(tree: Tree, layout: Layout, spec: ModelSpec) -> Sft:
+    """Return how to train on demonstrations; a model made without that stays without."""
+    sft, recorded = read_sft(tree), read_manifest(tree, spec.name)
+    module = sft_module(layout.modules(spec).values(), spec)
+    if recorded is not None and module not in recorded.files:
+        return replace(sft, worker=None)
+    return sft
 
 
 def _refuse_taken_name(tree: Tree, layout: Layout, name: str) -> None:

@@ -33,6 +33,7 @@ from trees import (
 )
 
 from rlinf_scaffold.apply import apply, undo
+from rlinf_scaffold.audit import audit
 from rlinf_scaffold.changes import FileChange, Kind
 from rlinf_scaffold.checkout import MemoryTree, Overlay, Tree
 from rlinf_scaffold.commands.golden import ARCHETYPES, Archetype, archetypes, render_all
@@ -51,6 +52,7 @@ from rlinf_scaffold.manifest import manifest_path, read_manifest
 from rlinf_scaffold.planner import plan, resolve
 from rlinf_scaffold.processes import run
 from rlinf_scaffold.recipes import model_yaml_path
+from rlinf_scaffold.sft import Sft, read_sft
 from rlinf_scaffold.spec import Base, ModelSpec
 from rlinf_scaffold.surfaces import all_surfaces
 from rlinf_scaffold.surfaces.smoke_test import smoke_test_path
@@ -439,10 +441,23 @@ def test_a_model_beside_another_leaves_that_alone(layout: str) -> None:
     first = applied(layout)
     second = plan_for(first, ModelSpec(name="bar"))
     modified = {change.path for change in second if change.kind is Kind.MODIFY}
-    assert {CONFIG, LOADER} <= modified <= {CONFIG, LOADER, MODEL_FUNCTIONS}
+    worker = read_sft(TREES[layout]).worker
+    workers = {worker} if worker else {MODEL_FUNCTIONS}
+    assert {CONFIG, LOADER} <= modified <= {CONFIG, LOADER, *workers}
     both = first.write(second)
     assert not plan_for(both, FOO)
     assert not plan_for(both, ModelSpec(name="bar"))
+
+
+@pytest.mark.parametrize("layout", ["enum_imports", "registry"])
+def test_a_model_made_without_demonstrations_stays_without(layout: str) -> None:
+    tree = TREES[layout]
+    job = job_for(tree, FOO)
+    before = Overlay(tree).write(plan(tree, replace(job, sft=Sft(forward=True))))
+    assert not plan_for(before, FOO)
+    manifest = read_manifest(before, "foo")
+    assert manifest is not None
+    assert not audit(before, manifest)
 
 
 @layouts

@@ -21,7 +21,7 @@ from rlinf_scaffold.recipes import detect_style
 from rlinf_scaffold.spec import ModelSpec
 from rlinf_scaffold.wiring import CONFIG, LOADER
 
-AXES = ["registration", "runtime contract", "YAML"]
+AXES = ["registration", "runtime contract", "YAML", "demonstrations"]
 
 
 @pytest.mark.parametrize("layout", TREES)
