@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from rlinf_scaffold.bases.tiny import tiny_settings
 from rlinf_scaffold.changes import FileChange
 from rlinf_scaffold.checkout import Tree
 from rlinf_scaffold.native import read_native
@@ -28,6 +29,7 @@ def _plan(tree: Tree, job: Job) -> Iterator[FileChange]:
         "settings": job.settings,
         "recipe": recipe_path(source, job.spec),
         "native": read_native(tree),
+        "tiny_settings": tiny_settings(job.base),
         "sft_recipes": RECIPES,
         "sft_worker": dotted(job.sft.worker) if job.sft.worker else "",
         "sft_data": dotted(sft_module(job.layout.modules(job.spec).values(), job.spec)),
