@@ -198,10 +198,11 @@ def _tokenizer(places: Places, library: Library, model_type: str) -> Fact:
     return Fact("tokenizer", names, f"transformers' table of tokenizers, {place}")
 
 
-def _texts(node: ast.expr) -> Iterator[str]:
-    for part in ast.walk(node):
-        if isinstance(part, ast.Constant) and isinstance(part.value, str):
-            yield part.value
+def _texts(node: ast.expr) -> list[str]:
+    """Return the strings in an expression, as they stand one after the other."""
+    parts = [part for part in ast.walk(node) if isinstance(part, ast.Constant)]
+    parts.sort(key=lambda part: (part.lineno, part.col_offset))
+    return [part.value for part in parts if isinstance(part.value, str)]
 
 
 def _beside(checkpoint: Checkpoint) -> Iterator[tuple[str, Fact]]:
