@@ -54,6 +54,9 @@ _VISION_FACTS = (
 )
 
 
+_SELDOM = ("decoder_switch", "renames_weights")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Processor:
     """What a processor of text and images is made of.
@@ -97,6 +100,7 @@ class Base:
         vision_layer_classes: those of ``layer_classes`` that read images.
         mrope: whether it computes position ids of its own, several for each token.
         decoder_switch: whether it decodes only where its configuration says is_decoder.
+        renames_weights: whether transformers knows older names of weights for this class.
     """
 
     class_name: str
@@ -118,6 +122,7 @@ class Base:
     vision_layer_classes: tuple[str, ...] = ()
     mrope: bool = False
     decoder_switch: bool = False
+    renames_weights: bool = False
 
     @property
     def image_arguments(self) -> tuple[str, ...]:
@@ -146,8 +151,9 @@ class Base:
         if self.modality == "text":
             for name in _VISION_FACTS:
                 del facts[name]
-        if not self.decoder_switch:
-            del facts["decoder_switch"]
+        for name in _SELDOM:
+            if not facts[name]:
+                del facts[name]
         return facts
 
 

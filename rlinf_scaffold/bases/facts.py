@@ -128,6 +128,7 @@ class Reader:
             lora_targets=(),
             forward_arguments=built.arguments,
             decoder_switch=asks_for_decoder(built.cls.node),
+            renames_weights=self._renames_weights(built.cls),
         )
         if sees(built.arguments):
             seeing = replace(base, text_config=built.path)
@@ -246,6 +247,10 @@ class Reader:
         return next(
             (_parameters(o, "forward") for o in owners if "forward" in o.methods), ()
         )
+
+    def _renames_weights(self, cls: Class) -> bool:
+        module = self.library.module(f"{TRANSFORMERS}.conversion_mapping")
+        return module is not None and f'"{cls.name}"' in module.path.read_text("utf-8")
 
     def _home(self, cls: Class) -> str:
         """Return the module to import a class from: the shortest that has it."""

@@ -11,6 +11,7 @@ from typing import Final
 from rlinf_scaffold.bases.autos import causal_names, seeing_names
 from rlinf_scaffold.bases.interpreter import Interpreter
 from rlinf_scaffold.bases.library import Class, External, Library
+from rlinf_scaffold.bases.tiny import text_rules
 from rlinf_scaffold.bases.values import Instance
 from rlinf_scaffold.errors import UnsupportedBaseError
 from rlinf_scaffold.families import Family, family_of
@@ -167,7 +168,10 @@ def refuse_model(
     elif not _has_head(library, model):
         reason = f"it has no language head{_instead(library, cls)}"
     else:
-        return
+        kind = str(interpreter.attribute(config, "model_type"))
+        reason = text_rules().refusals.get(kind, "")
+        if not reason:
+            return
     raise UnsupportedBaseError(given, reason)
 
 

@@ -33,6 +33,7 @@ class Seeing(TypedDict, total=False):
     vision_layer_classes: list[str]
     mrope: bool
     decoder_switch: bool
+    renames_weights: bool
 
 
 class Entry(Seeing):
@@ -82,6 +83,7 @@ def _base(name: str, entry: Entry) -> Base:
         vision_layer_classes=tuple(entry.get("vision_layer_classes", ())),
         mrope=entry.get("mrope", False),
         decoder_switch=entry.get("decoder_switch", False),
+        renames_weights=entry.get("renames_weights", False),
     )
 
 

@@ -1,12 +1,12 @@
-"""What no source tells of a text family, so that a tiny model can be made of it."""
+"""What no source tells of a text family: why it is refused, and what makes it tiny."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from rlinf_scaffold.spec import Base
@@ -14,17 +14,28 @@ from rlinf_scaffold.spec import Base
 FILE: Final = Path(__file__).with_name("text.json")
 
 Setting: TypeAlias = "bool | int | float | str | list[Setting] | dict[str, Setting]"
-Settings: TypeAlias = Mapping[str, Setting]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What is known of text families, by model type; of most it is nothing.
+
+    Attributes:
+        refusals: why no policy can be made of it.
+        settings: what makes it tiny besides its sizes, by the dotted path of a setting.
+    """
+
+    refusals: Mapping[str, str]
+    settings: Mapping[str, Mapping[str, Setting]]
 
 
 @cache
-def text_rules() -> Mapping[str, Settings]:
-    """Return settings by their dotted path, by model type; most types need none."""
-    rules: dict[str, dict[str, Setting]] = json.loads(FILE.read_text("utf-8"))
-    return MappingProxyType(rules)
+def text_rules() -> Rules:
+    """Return the rules that are shipped."""
+    return Rules(**json.loads(FILE.read_text("utf-8")))
 
 
 def tiny_settings(base: Base) -> dict[str, Setting]:
     """Return what makes a base tiny, and lets it decode, besides its sizes."""
     decodes: dict[str, Setting] = {"is_decoder": True} if base.decoder_switch else {}
-    return {**decodes, **text_rules().get(base.model_type, {})}
+    return {**decodes, **text_rules().settings.get(base.model_type, {})}
