@@ -140,12 +140,6 @@ MUTANTS = (
         policy(_STATES, "return hidden_states[0].detach()\n"),
     ),
     mutant(
-        "action head unknown to LoRA",
-        "A layer has a name that RLinf puts no adapters into.",
-        policy("self.fc1 = torch", "self.first = torch"),
-        policy("self.fc1(hidden_states)", "self.first(hidden_states)"),
-    ),
-    mutant(
         "demonstrations as they were recorded",
         "Actions are learned on the scale of the robot.",
         policy(_DEMONSTRATED, _DEMONSTRATED.replace("(actions)", '(data["actions"])')),
