@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final, NoReturn
 
-from rlinf_scaffold.bases.autos import config_class
+from rlinf_scaffold.bases.autos import causal_names, config_class, seeing_names
 from rlinf_scaffold.bases.checkpoints import FILE, Checkpoint
 from rlinf_scaffold.bases.facts import Built
 from rlinf_scaffold.bases.interpreter import Interpreter
@@ -120,6 +120,11 @@ def _refuse_type(library: Library, checkpoint: Checkpoint, built: Built) -> None
     below = checkpoint.settings.get("text_config")
     nested = below.get("model_type", expected) if isinstance(below, dict) else None
     if not said or expected in (said, nested, "", None) or checkpoint.remote:
+        return
+    if built.cls.name in (
+        causal_names(library).get(said),
+        seeing_names(library).get(said),
+    ):
         return
     other = config_class(library, said)
     if other is None or not isinstance(expected, str):

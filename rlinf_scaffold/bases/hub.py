@@ -20,6 +20,7 @@ CONFIG: Final = "config.json"
 _PART: Final = r"(?!.*(?:--|\.\.))[A-Za-z0-9](?:[\w.-]{0,94}[A-Za-z0-9_])?"
 _ID: Final = re.compile(rf"{_PART}/{_PART}", re.ASCII)
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
+_WEIGHTS: Final = re.compile(r".*\.(safetensors(\.index\.json)?|bin|pth|pt)")
 _TRUE: Final = ("1", "ON", "YES", "TRUE")
 _OFFLINE: Final = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 _TIMEOUT: Final = 60.0
@@ -38,6 +39,11 @@ class Snapshot:
 
     folder: Path
     files: tuple[str, ...]
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether files of weights are among them: else there may be more of them."""
+        return any(_WEIGHTS.fullmatch(name) for name in self.files)
 
     @property
     def commit(self) -> str:
@@ -62,13 +68,15 @@ class Hub:
     def snapshot(self, repo: str) -> Snapshot:
         """Return a repository: as it is in the cache, else what is small of it.
 
+        Where the cache has nothing of its weights, the Hub is asked which there are.
+
         Raises:
             UnknownBaseError: there is no such repository.
             NotFetchedError: it may be there, but was not got; with the reason.
             InterpreterError: the interpreter has no huggingface_hub.
         """
         found = self._cached(repo)
-        if found is not None:
+        if found is not None and (found.has_weights or self.offline or not self.python):
             return found
         if self.offline or self.python is None:
             why = f"{self.offline} is set" if self.offline else "nobody is asked"
@@ -76,7 +84,12 @@ class Hub:
             raise NotFetchedError(
                 repo, f"{reason}{self._similar(repo)}", _by_hand(repo)
             )
-        return self._fetched(repo, self.python)
+        try:
+            return self._fetched(repo, self.python)
+        except (NotFetchedError, InterpreterError):
+            if found is None:
+                raise
+            return found
 
     def _cached(self, repo: str) -> Snapshot | None:
         folder = self.cache / f"models--{repo.replace('/', '--')}"

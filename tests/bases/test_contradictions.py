@@ -127,6 +127,13 @@ def test_sizes_below_are_looked_at_too(site: Path, tmp_path: Path) -> None:
         read(checkpoint(tmp_path, config), [site])
 
 
+def test_a_model_type_whose_table_names_the_class(site: Path, tmp_path: Path) -> None:
+    config = {"architectures": ["OddTranscriber"], "model_type": "hear"}
+    assert (
+        read(checkpoint(tmp_path, config), [site]).base.class_name == "OddTranscriber"
+    )
+
+
 def test_a_text_model_in_the_folder_of_a_larger_one(site: Path, tmp_path: Path) -> None:
     config = {**TOY, "model_type": "see", "text_config": {"model_type": "toy"}}
     assert read(checkpoint(tmp_path, config), [site]).base.model_type == "toy"

@@ -203,6 +203,21 @@ def test_what_is_small_is_fetched(tmp_path: Path) -> None:
     assert found.files == ("model.safetensors",)
 
 
+def test_the_hub_is_asked_which_weights_there_are(tmp_path: Path) -> None:
+    cached(tmp_path / "cache", "org/name")
+    hub = Hub(cache=tmp_path / "cache", python=python(tmp_path, ANSWERS))
+    assert hub.snapshot("org/name").files == ("model.safetensors",)
+
+
+@pytest.mark.parametrize("hub", [FAILS.format("OSError('gone')"), "raise ImportError"])
+def test_where_it_does_not_answer_what_is_cached_is_enough(
+    tmp_path: Path, hub: str
+) -> None:
+    snapshot = cached(tmp_path / "cache", "org/name")
+    asked = Hub(cache=tmp_path / "cache", python=python(tmp_path, hub))
+    assert asked.snapshot("org/name").folder == snapshot
+
+
 FAILURES: list[tuple[str, type[ScaffoldError], str]] = [
     (
         "GatedRepoError('403')",
