@@ -34,6 +34,7 @@ class Family:
         placeholder: attributes of a processor whose texts stand for an image, one after
             the other, where that is not its image token alone.
         one_image: whether it takes one image for each prompt.
+        flat_images: whether its processor takes one list of images for all prompts.
         packages: what it imports that transformers does not depend on.
         refusal: why no policy can be made of it, if so.
     """
@@ -50,6 +51,7 @@ class Family:
     prompt_length: int = 288
     placeholder: tuple[str, ...] = ("image_token",)
     one_image: bool = False
+    flat_images: bool = False
     packages: tuple[str, ...] = ()
     refusal: str = ""
 
