@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+import sys
+from pathlib import Path
+from types import ModuleType
 
-from rlinf_scaffold.bases.hub_probe import failure, origin
+import pytest
+from test_hub import ANSWERS, FAILS
+
+from rlinf_scaffold.bases.hub_probe import failure, fetch, origin
 
 
 class RepositoryNotFoundError(OSError):
@@ -43,3 +48,27 @@ def test_origin_is_the_first_of_a_chain() -> None:
     first = KeyError("first")
     assert origin(first) is first
     assert origin(after(OSError(), after(OSError(), first))) is first
+
+
+def installed(monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+    """Make a source text the huggingface_hub that is imported."""
+    module = ModuleType("huggingface_hub")
+    module.__file__ = "/hub/huggingface_hub.py"
+    exec(source, vars(module))
+    monkeypatch.setitem(sys.modules, "huggingface_hub", module)
+
+
+def test_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(monkeypatch, ANSWERS)
+    found = fetch("org/name")
+    assert found == {"folder": str(Path("/hub")), "files": ["model.safetensors"]}
+
+
+def test_fetch_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(monkeypatch, FAILS.format("GatedRepoError('no entry')"))
+    assert fetch("org/name") == {"failed": "gated", "said": "no entry"}
+
+
+def test_fetch_without_a_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    assert fetch("org/name") == {"failed": "no package", "said": ""}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from checkpoints_at import checkpoint
-from test_hub import cached
+from test_hub import ANSWERS, cached, python
 
 from rlinf_scaffold.bases import read
 from rlinf_scaffold.bases.checkpoints import read_checkpoint
@@ -140,6 +140,13 @@ def test_a_repository_keeps_its_name(tmp_path: Path, site: Path) -> None:
     assert found.checkpoint.path == snapshot
     assert found.named is not None
     assert found.named.how == "the first of architectures in config.json of org/name"
+
+
+def test_a_repository_without_a_configuration(tmp_path: Path) -> None:
+    hub = Hub(cache=tmp_path / "none", python=python(tmp_path, ANSWERS))
+    words = "'org/name': looked in that repository, which holds no config"
+    with pytest.raises(UnknownBaseError, match=words):
+        find_checkpoint("org/name", hub)
 
 
 def test_a_repository_of_pickles_is_refused(tmp_path: Path) -> None:

@@ -115,6 +115,23 @@ def test_tokenizers_of_transformers_table(site: Path, tmp_path: Path) -> None:
     assert fact.source.endswith(f", {MODELS}/auto/tokenization_auto.py:3")
 
 
+def test_parts_of_a_processor(site: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(site, tmp_path / "site")
+    place = f"{MODELS}/see/processing_see.py"
+    (copy / place).write_text(
+        "class SeeProcessor:\n"
+        '    attributes = ["image_processor", "tokenizer"]\n'
+        '    image_processor_class = "SeeImages"\n'
+        '    tokenizer_class = "SeeTokenizer"\n'
+    )
+    found = facts(read("see", [copy]), copy)
+    assert found["processor"].value == "SeeProcessor"
+    assert found["image_processor"] == Fact(
+        "image_processor", "SeeImages", f"part of SeeProcessor, {place}:1"
+    )
+    assert found["tokenizer"].value is None
+
+
 @pytest.mark.parametrize("trust", [False, True])
 def test_code_of_a_checkpoint_is_named(site: Path, tmp_path: Path, trust: bool) -> None:
     (tmp_path / "modeling_own.py").write_bytes((site / "own/model.py").read_bytes())
