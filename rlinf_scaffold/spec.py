@@ -100,7 +100,7 @@ class Base:
         vision_layer_classes: those of ``layer_classes`` that read images.
         mrope: whether it computes position ids of its own, several for each token.
         decoder_switch: whether it decodes only where its configuration says is_decoder.
-        renames_weights: whether transformers knows older names of weights for this class.
+        renames_weights: whether transformers knows other names of weights for this class.
     """
 
     class_name: str

@@ -128,7 +128,9 @@ class Reader:
             lora_targets=(),
             forward_arguments=built.arguments,
             decoder_switch=asks_for_decoder(built.cls.node),
-            renames_weights=self._renames_weights(built.cls),
+            renames_weights=self._renames_weights(
+                built.cls.name, interpreter.class_value(config_class, "model_type")
+            ),
         )
         if sees(built.arguments):
             seeing = replace(base, text_config=built.path)
@@ -248,9 +250,10 @@ class Reader:
             (_parameters(o, "forward") for o in owners if "forward" in o.methods), ()
         )
 
-    def _renames_weights(self, cls: Class) -> bool:
+    def _renames_weights(self, *names: object) -> bool:
         module = self.library.module(f"{TRANSFORMERS}.conversion_mapping")
-        return module is not None and f'"{cls.name}"' in module.path.read_text("utf-8")
+        text = module.path.read_text("utf-8") if module else ""
+        return any(f'"{name}"' in text for name in names)
 
     def _home(self, cls: Class) -> str:
         """Return the module to import a class from: the shortest that has it."""
