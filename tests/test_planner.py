@@ -59,8 +59,9 @@ from rlinf_scaffold.surfaces.smoke_test import smoke_test_path
 
 FOO = ModelSpec(name="foo")
 LONG = ModelSpec(name=LONG_NAME)
+ANYWHERE = [it for it in ARCHETYPES if it.spec.head == FOO.head]
 SPECS = {
-    **{archetype.name: archetype.spec for archetype in ARCHETYPES},
+    **{it.name: it.spec for it in ANYWHERE},
     "critic of chunks": ModelSpec(name="ab1", action_chunks=5, lora=True),
     "no critic": ModelSpec(name="xyz", value_head=False, precision="fp32"),
     "all else": ModelSpec(
@@ -110,13 +111,13 @@ drawn = settings(
 )
 
 
-def check_laws(tree: Tree, spec: ModelSpec) -> None:
+def check_laws(tree: Tree, spec: ModelSpec, base: Base = LLAMA) -> None:
     """Check what holds for every plan and takes no disk."""
-    job = job_for(tree, spec)
+    job = job_for(tree, spec, base)
     changes = plan(tree, job)
     after = Overlay(tree).write(changes)
     assert not plan(after, job), "planning on the applied tree changes something"
-    assert not plan_for(after, spec), "the recipe is chosen anew"
+    assert not plan_for(after, spec, base), "the recipe is chosen anew"
     assert plan(tree, job) == changes
     for change in changes:
         check_parses(change)
@@ -159,6 +160,30 @@ def test_laws(layout: str, spec: ModelSpec) -> None:
     check_laws(TREES[layout], spec)
 
 
+@pytest.mark.parametrize(
+    ("layout", "archetype"),
+    [
+        pytest.param(layout, it, id=f"{layout}-{it.name}")
+        for layout, tree in TREES.items()
+        for it in archetypes(tree)
+        if it not in ANYWHERE
+    ],
+)
+def test_laws_for_other_heads(layout: str, archetype: Archetype) -> None:
+    check_laws(TREES[layout], archetype.spec, archetype.base)
+
+
+@pytest.mark.parametrize("head", ["flow", "regression"])
+@pytest.mark.parametrize("layout", sorted(TREES.keys() - SEEING))
+def test_refuses_heads_that_workers_cannot_score(layout: str, head: str) -> None:
+    with pytest.raises(InvalidAnswerError) as refused:
+        resolve(TREES[layout], replace(FOO, head=head), LLAMA)
+    assert str(refused.value) == (
+        f"--head {head!r}: workers of this RLinf compute log-probabilities themselves, "
+        "from logits of action tokens: choose tokens"
+    )
+
+
 @layouts
 @drawn
 @given(spec=DRAWN)
@@ -193,8 +218,8 @@ def unusual(root: Path) -> None:
 @layouts
 @pytest.mark.parametrize(
     ("archetype", "is_unusual"),
-    [*((each, False) for each in ARCHETYPES), (ARCHETYPES[0], True)],
-    ids=[*(each.name for each in ARCHETYPES), "unusual"],
+    [*((each, False) for each in ANYWHERE), (ARCHETYPES[0], True)],
+    ids=[*(each.name for each in ANYWHERE), "unusual"],
 )
 def test_undo_restores_every_byte_mode_and_folder(
     layout: str, archetype: Archetype, is_unusual: bool, tmp_path: Path

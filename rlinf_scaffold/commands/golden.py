@@ -13,6 +13,7 @@ from rlinf_scaffold.changes import ChangeSet, FileChange, Kind
 from rlinf_scaffold.checkout import Checkout, Tree, walk_files
 from rlinf_scaffold.contracts import detect_contract
 from rlinf_scaffold.errors import GoldenWriteRefusedError
+from rlinf_scaffold.heads import find_head
 from rlinf_scaffold.layouts import Layout, all_layouts
 from rlinf_scaffold.manifest import FOLDER
 from rlinf_scaffold.planner import plan, resolve
@@ -80,6 +81,35 @@ _QWEN = Base(
     vision_layer_classes=("Qwen2_5_VLVisionBlock",),
     mrope=True,
 )
+_PALIGEMMA = Base(
+    class_name="PaliGemmaForConditionalGeneration",
+    module="transformers",
+    config_class="PaliGemmaConfig",
+    config_module="transformers",
+    model_type="paligemma",
+    hidden_size=2048,
+    vocab_size=257152,
+    tie_word_embeddings=True,
+    layer_classes=("GemmaDecoderLayer", "SiglipEncoderLayer"),
+    lora_targets=_LLAMA.lora_targets,
+    forward_arguments=(
+        *("input_ids", "pixel_values", "attention_mask", "position_ids"),
+        *("past_key_values", "token_type_ids", "inputs_embeds", "labels"),
+        *("use_cache", "logits_to_keep"),
+    ),
+    modality="vision",
+    text_config="text_config",
+    processor_class="PaliGemmaProcessor",
+    processor=Processor(
+        parts=(
+            ("image_processor", "SiglipImageProcessor"),
+            ("tokenizer", "GemmaTokenizerFast"),
+        ),
+        tokens=(("image_token", "<image_token>"),),
+        texts=("<image>",),
+    ),
+    vision_layer_classes=("SiglipEncoderLayer",),
+)
 ARCHETYPES = (
     Archetype("text", ModelSpec(name="foo"), _LLAMA),
     Archetype(
@@ -95,6 +125,12 @@ ARCHETYPES = (
         _LLAMA,
     ),
     Archetype("vision", ModelSpec(name="foo"), _QWEN),
+    Archetype(
+        "regression",
+        ModelSpec(name="foo", head="regression", action_chunks=8),
+        _LLAMA,
+    ),
+    Archetype("flow", ModelSpec(name="foo", head="flow", action_chunks=8), _PALIGEMMA),
 )
 
 
@@ -152,8 +188,13 @@ def _render_all() -> Iterator[tuple[PurePosixPath, str]]:
 
 def archetypes(tree: Tree) -> tuple[Archetype, ...]:
     """Return the archetypes that a checkout's workers can serve."""
-    sees = not detect_contract(tree).prepares_observations
-    return tuple(it for it in ARCHETYPES if sees or it.base.modality == "text")
+    if not detect_contract(tree).prepares_observations:
+        return ARCHETYPES
+    return tuple(
+        it
+        for it in ARCHETYPES
+        if it.base.modality == "text" and find_head(it.spec.head).answers_in_logits
+    )
 
 
 def practice_checkout(layout: Layout) -> Checkout:
