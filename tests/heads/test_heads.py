@@ -72,8 +72,3 @@ def test_settings_go_from_the_yaml_to_the_class(head: Head) -> None:
     assert of_it.keys() <= passed
     others = {key for it in all_heads() for key in it.settings} - {*head.settings}
     assert others.isdisjoint({*yaml, *defaults, *passed})
-
-
-@pytest.mark.parametrize("head", all_heads(), ids=lambda head: head.name)
-def test_only_tokens_can_be_scored_by_workers(head: Head) -> None:
-    assert head.answers_in_logits is (head.name == "tokens")
