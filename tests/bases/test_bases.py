@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -130,9 +131,36 @@ def test_folder_with_a_nested_text_config(site: Path, tmp_path: Path) -> None:
     assert find_base(folder(tmp_path, config), [site]).hidden_size == 32
 
 
-def test_folder_lets_an_encoder_decode(site: Path, tmp_path: Path) -> None:
-    config = {"architectures": ["EncLMHeadModel"], "is_decoder": True}
-    assert find_base(folder(tmp_path, config), [site]).class_name == "EncLMHeadModel"
+@pytest.mark.parametrize("said", [{}, {"is_decoder": False}, {"is_decoder": True}])
+def test_an_encoder_is_made_to_decode(
+    site: Path, tmp_path: Path, said: dict[str, object]
+) -> None:
+    config = {"architectures": ["EncLMHeadModel"], **said}
+    found = find_base(folder(tmp_path, config), [site])
+    assert (found.class_name, found.decoder_switch) == ("EncLMHeadModel", True)
+
+
+def test_most_bases_have_no_switch(site: Path) -> None:
+    found = find_base("ToyForCausalLM", [site])
+    assert (found.decoder_switch, found.renames_weights) == (False, False)
+    assert not {"decoder_switch", "renames_weights"} & found.facts().keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "renamed"),
+    [
+        ("", False),
+        ('NAMES = {"other": 1}', False),
+        ('NAMES = {"toy": 1}', True),
+        ('NAMES = {"ToyForCausalLM": 1}', True),
+    ],
+)
+def test_names_of_weights(
+    old_site: Path, tmp_path: Path, text: str, renamed: bool
+) -> None:
+    site = Path(shutil.copytree(old_site, tmp_path / "site"))
+    (site / "transformers" / "conversion_mapping.py").write_text(text)
+    assert find_base("ToyForCausalLM", [site]).renames_weights is renamed
 
 
 def test_settings_decide_what_is_built(site: Path, tmp_path: Path) -> None:

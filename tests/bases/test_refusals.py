@@ -30,11 +30,6 @@ REFUSED = [
     ),
     ("EncForMaskedLM", "it is an encoder and generates no tokens"),
     (
-        "EncLMHeadModel",
-        "it is an encoder unless its configuration says is_decoder: true; give a "
-        "folder whose config.json does",
-    ),
-    (
         "SeqForConditionalGeneration",
         "it is an encoder-decoder; did you mean SeqForCausalLM?",
     ),
