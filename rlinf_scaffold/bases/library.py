@@ -20,7 +20,15 @@ CONFIG_ROOTS: Final = ("PretrainedConfig", "PreTrainedConfig")
 _NEVER_READ: Final = ("Auto", "PreTrainedModel", "GenerationMixin", "Conv1D")
 _AUTO: Final = "transformers.models.auto"
 CONFIGURATION: Final = "transformers.configuration_utils"
-_KINDS: Final = MappingProxyType({"Config": "configuration", "Processor": "processing"})
+_KINDS: Final = MappingProxyType(
+    {
+        "Config": "configuration",
+        "ImageProcessor": "image_processing",
+        "ImageProcessorFast": "image_processing",
+        "ImageProcessorPil": "image_processing",
+        "Processor": "processing",
+    }
+)
 _OTHER_FRAMEWORKS: Final = ("modeling_tf_", "modeling_flax_")
 
 

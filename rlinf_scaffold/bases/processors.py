@@ -155,12 +155,12 @@ def _constants(owner: Class) -> Iterator[str]:
 def _named_tokens(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
     """Yield the tokens that a class finds by name in a tokenizer, or nowhere.
 
-    A token that the class has a text for needs no name: some classes take a name that a
-    tokenizer has for another kind of token.
+    A token that the class has a text for, or does without, needs no name: some classes
+    take a name that a tokenizer has for another kind of token.
     """
-    defaults = dict(_defaults(node))
+    spared = {name for name, _ in _defaults(node)}.union(_looked_for(node))
     for name in dict.fromkeys(_asked(node)):
-        if name not in defaults:
+        if name not in spared:
             yield name, f"<{name}>"
 
 
@@ -168,18 +168,21 @@ def _asked(node: ast.ClassDef) -> Iterator[str]:
     for part in ast.walk(node):
         if isinstance(part, ast.Attribute) and _is_tokenizer(part.value):
             name = part.attr.removesuffix("_id")
-        elif (
+            if name.endswith("_token") and not _USUAL.fullmatch(name):
+                yield name
+
+
+def _looked_for(node: ast.ClassDef) -> Iterator[str]:
+    """Yield the names that a class looks for in a tokenizer before it takes them."""
+    for part in ast.walk(node):
+        if (
             isinstance(part, ast.Call)
             and isinstance(part.func, ast.Name)
             and part.func.id in ("getattr", "hasattr")
             and _is_tokenizer(part.args[0])
             and isinstance(part.args[1], ast.Constant)
         ):
-            name = str(part.args[1].value).removesuffix("_id")
-        else:
-            continue
-        if name.endswith("_token") and not _USUAL.fullmatch(name):
-            yield name
+            yield str(part.args[1].value).removesuffix("_id")
 
 
 def _is_tokenizer(node: ast.expr) -> bool:

@@ -30,6 +30,7 @@ _IMAGES: Final = re.compile(
     r"(image_)?pixel_values(_images)?|image_patches|flattened_patches"
 )
 _CACHE: Final = "past_key_values"
+_PROCESSORS: Final = "logits_processor"
 
 
 def sees(forward_arguments: Collection[str]) -> bool:
@@ -139,9 +140,15 @@ def refuse_forward(
     """
     kind = next((k for n, k in _OTHER_INPUTS.items() if n in config.attributes), None)
     if sees(forward_arguments):
-        if _CACHE in forward_arguments and _generates(library, cls):
+        if _CACHE not in forward_arguments or not _generates(library, cls):
+            reason = f"it generates no tokens with the {_CACHE} of its forward"
+        elif _drops_processors(cls):
+            reason = (
+                "its own generate drops the logits processors that let nothing but "
+                "action tokens be sampled"
+            )
+        else:
             return
-        reason = f"it generates no tokens with the {_CACHE} of its forward"
     elif kind is None:
         return
     elif kind == "vision":
@@ -192,6 +199,20 @@ def _generates(library: Library, cls: Class) -> bool:
         if isinstance(ancestor, Class)
         else ancestor.leaf == "GenerationMixin"
         for ancestor in library.lineage(cls)
+    )
+
+
+def _drops_processors(cls: Class) -> bool:
+    """Whether a class takes logits processors in its ``generate``, and hands on none."""
+    own = cls.methods.get("generate")
+    if own is None or all(it.arg != _PROCESSORS for it in own.args.args):
+        return False
+    calls = [part for part in ast.walk(own) if isinstance(part, ast.Call)]
+    return not any(
+        keyword.arg == _PROCESSORS
+        for call in calls
+        if ast.unparse(call.func).endswith(".generate")
+        for keyword in call.keywords
     )
 
 
