@@ -80,7 +80,7 @@ MUTANTS = (
         policy(_CHOSEN, "return steps"),
     ),
     mutant(
-        "temperature ignored",
+        "noise level of the settings alone",
         "The noise level is that of the settings, whatever is asked for.",
         policy(_LEVEL, "return self.noise_level * temperature.clamp(1, 1)"),
     ),

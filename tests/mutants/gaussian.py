@@ -40,7 +40,7 @@ MUTANTS = (
         policy(_SAMPLED, _SAMPLED.replace("std *", "std.sqrt() *")),
     ),
     mutant(
-        "evaluation samples",
+        "mean not taken",
         "What asks for the mean gets a sample.",
         policy(_SAMPLED, _SAMPLED.replace(" if do_sample else mean", "")),
     ),
