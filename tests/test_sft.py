@@ -82,7 +82,12 @@ def test_reads_what_a_worker_makes_of_batches(
 ) -> None:
     sft = read_sft(tree({WORKER: source}))
     expected = Sft(
-        forward=True, worker=WORKER, owner="Trainer", pairs=pairs, resumes=resumes
+        forward=True,
+        worker=WORKER,
+        owner="Trainer",
+        pairs=pairs,
+        resumes=resumes,
+        undriven="Trainer is no Worker with init_worker, run_training",
     )
     assert sft == expected
     assert not sft.obstacle

@@ -11,11 +11,11 @@ from typing import Final
 from rlinf_scaffold.bases.autos import causal_names, seeing_names
 from rlinf_scaffold.bases.interpreter import Interpreter
 from rlinf_scaffold.bases.library import Class, External, Library
-from rlinf_scaffold.bases.tiny import text_rules
 from rlinf_scaffold.bases.values import Instance
 from rlinf_scaffold.errors import UnsupportedBaseError
 from rlinf_scaffold.families import Family, family_of
 from rlinf_scaffold.spec import Base
+from rlinf_scaffold.tiny import text_rules
 
 _MODEL_ROOT: Final = "PreTrainedModel"
 _CAUSAL: Final = re.compile(r".*(ForCausalLM|LMHeadModel|WithLMHead)")

@@ -17,6 +17,7 @@ from rlinf_scaffold.layouts import Layout
 from rlinf_scaffold.recipes import RecipeStyle, Settings
 from rlinf_scaffold.sft import Sft
 from rlinf_scaffold.spec import Base, ModelSpec
+from rlinf_scaffold.tiny import imposed_settings, text_rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,8 @@ class Job:
             "engine": self.engine,
             "sft": self.sft,
             "views": self.views,
+            "imposed": imposed_settings(self.base),
+            "decoding": text_rules().decoding.get(self.base.model_type, ""),
         }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from rlinf_scaffold.bases.tiny import tiny_settings
 from rlinf_scaffold.changes import FileChange
 from rlinf_scaffold.checkout import Tree
 from rlinf_scaffold.native import read_native
@@ -13,6 +12,7 @@ from rlinf_scaffold.recipes import recipe_path
 from rlinf_scaffold.rendering import render
 from rlinf_scaffold.sft import RECIPES, dotted, sft_module
 from rlinf_scaffold.surfaces import Job, Surface
+from rlinf_scaffold.tiny import tiny_settings
 
 
 def smoke_test_path(name: str) -> PurePosixPath:

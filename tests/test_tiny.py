@@ -8,9 +8,9 @@ import pytest
 
 from rlinf_scaffold.bases import find_base
 from rlinf_scaffold.bases.shipped import shipped_bases
-from rlinf_scaffold.bases.tiny import FILE, text_rules, tiny_settings
 from rlinf_scaffold.errors import UnsupportedBaseError
 from rlinf_scaffold.spec import Base
+from rlinf_scaffold.tiny import FILE, text_rules, tiny_settings
 
 
 def base(model_type: str, **others: bool) -> Base:

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 from rlinf_scaffold.spec import Base
 
-FILE: Final = Path(__file__).with_name("text.json")
+FILE: Final = Path(__file__).with_name("bases") / "tiny" / "text.json"
 
 Setting: TypeAlias = "bool | int | float | str | list[Setting] | dict[str, Setting]"
 
@@ -22,10 +22,16 @@ class Rules:
 
     Attributes:
         refusals: why no policy can be made of it.
+        decoding: how it decodes if not as others do: ``uncached``, where its cache gives
+            other logits; ``stepwise``, where generation gives it other inputs than a
+            forward pass over all tokens has; ``unmasked``, where it refuses padding.
+        imposed: settings without which rollout and training would disagree.
         settings: what makes it tiny besides its sizes, by the dotted path of a setting.
     """
 
     refusals: Mapping[str, str]
+    decoding: Mapping[str, str]
+    imposed: Mapping[str, Mapping[str, Setting]]
     settings: Mapping[str, Mapping[str, Setting]]
 
 
@@ -35,7 +41,13 @@ def text_rules() -> Rules:
     return Rules(**json.loads(FILE.read_text("utf-8")))
 
 
+def imposed_settings(base: Base) -> dict[str, Setting]:
+    """Return what the configuration of a policy must say, whatever the checkpoint's."""
+    decodes: dict[str, Setting] = {"is_decoder": True} if base.decoder_switch else {}
+    return {**decodes, **text_rules().imposed.get(base.model_type, {})}
+
+
 def tiny_settings(base: Base) -> dict[str, Setting]:
     """Return what makes a base tiny, and lets it decode, besides its sizes."""
-    decodes: dict[str, Setting] = {"is_decoder": True} if base.decoder_switch else {}
-    return {**decodes, **text_rules().settings.get(base.model_type, {})}
+    sizes = text_rules().settings.get(base.model_type, {})
+    return {**imposed_settings(base), **sizes}
