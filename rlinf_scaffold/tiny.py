@@ -22,7 +22,7 @@ class Rules:
 
     Attributes:
         refusals: why no policy can be made of it.
-        decoding: how it decodes if not as others do: ``uncached``, where its cache gives
+        decoding: words on how it decodes, unless as others do: ``uncached``, where its cache gives
             other logits; ``stepwise``, where generation gives it other inputs than a
             forward pass over all tokens has; ``unmasked``, where it refuses padding.
         imposed: settings without which rollout and training would disagree.
