@@ -35,6 +35,9 @@ class Family:
             the other, where that is not its image token alone.
         one_image: whether it takes one image for each prompt.
         flat_images: whether its processor takes one list of images for all prompts.
+        packed: arguments that hold the images of all prompts in one row, along their last
+            dimension.
+        uncached: whether it generates other tokens from its cache where prompts are padded.
         packages: what it imports that transformers does not depend on.
         refusal: why no policy can be made of it, if so.
     """
@@ -52,6 +55,8 @@ class Family:
     placeholder: tuple[str, ...] = ("image_token",)
     one_image: bool = False
     flat_images: bool = False
+    packed: tuple[str, ...] = ()
+    uncached: bool = False
     packages: tuple[str, ...] = ()
     refusal: str = ""
 

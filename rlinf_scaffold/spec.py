@@ -54,7 +54,7 @@ _VISION_FACTS = (
 )
 
 
-_SELDOM = ("decoder_switch", "renames_weights")
+_SELDOM = ("decoder_switch", "drops_processors", "head_owner", "renames_weights")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,9 @@ class Base:
         processor_class: what makes its inputs of text and images; empty where unknown.
         processor: what that is made of; None where its source is not found.
         vision_layer_classes: those of ``layer_classes`` that read images.
-        mrope: whether it computes position ids of its own, several for each token.
+        mrope: whether it computes position ids of its own, mostly several for each token.
+        head_owner: the part that has the language head, where the base gives none.
+        drops_processors: whether its own ``generate`` hands on no logits processors.
         decoder_switch: whether it decodes only where its configuration says is_decoder.
         renames_weights: whether transformers knows other names of weights for this class.
     """
@@ -121,6 +123,8 @@ class Base:
     processor: Processor | None = None
     vision_layer_classes: tuple[str, ...] = ()
     mrope: bool = False
+    head_owner: str = ""
+    drops_processors: bool = False
     decoder_switch: bool = False
     renames_weights: bool = False
 
@@ -143,6 +147,20 @@ class Base:
         """Whether transformers chooses its cache by the name of its class."""
         return "past_key_values" not in self.forward_arguments or bool(
             _CACHED_BY_NAME.search(self.class_name.lower())
+        )
+
+    @property
+    def own_texts(self) -> tuple[str, ...]:
+        """Parameters of ``forward`` that hold a text tokenized for a part of its own."""
+        prefixes = [
+            name.removesuffix("input_ids")
+            for name in self.image_arguments
+            if name.endswith("_input_ids")
+        ]
+        return tuple(
+            name
+            for name in self.image_arguments
+            if any(name in (f"{it}input_ids", f"{it}attention_mask") for it in prefixes)
         )
 
     def facts(self) -> dict[str, object]:

@@ -24,7 +24,9 @@ class Rules:
         refusals: why no policy can be made of it.
         decoding: words on how it decodes, unless as others do: ``uncached``, where its cache gives
             other logits; ``stepwise``, where generation gives it other inputs than a
-            forward pass over all tokens has; ``unmasked``, where it refuses padding.
+            forward pass over all tokens has; ``unmasked``, where it refuses padding;
+            ``streamed``, where its head reads further tokens ahead, too; ``routed``,
+            where its routers draw at random in training.
         imposed: settings without which rollout and training would disagree.
         settings: what makes it tiny besides its sizes, by the dotted path of a setting.
     """

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from rlinf_scaffold.bases import find_base
 from rlinf_scaffold.bases.shipped import shipped_bases
-from rlinf_scaffold.errors import UnsupportedBaseError
 from rlinf_scaffold.spec import Base
 from rlinf_scaffold.tiny import FILE, text_rules, tiny_settings
 
@@ -65,12 +61,3 @@ def test_settings_are_of_shipped_families(model_type: str) -> None:
 @pytest.mark.parametrize("name", text_rules().refusals)
 def test_what_is_refused_is_not_shipped(name: str) -> None:
     assert name not in {found.model_type for found in shipped_bases().values()}
-
-
-def test_refused_by_its_model_type(old_site: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "checkpoint"
-    folder.mkdir()
-    text = '{"architectures": ["ToyForCausalLM"], "model_type": "xlnet"}'
-    (folder / "config.json").write_text(text)
-    with pytest.raises(UnsupportedBaseError, match="both directions"):
-        find_base(str(folder), [old_site])

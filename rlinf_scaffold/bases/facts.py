@@ -26,16 +26,19 @@ from rlinf_scaffold.bases.parts import (
 from rlinf_scaffold.bases.processors import folder_processor, read_processor
 from rlinf_scaffold.bases.refusals import (
     asks_for_decoder,
+    delegates,
+    drops_processors,
     refuse_forward,
     refuse_model,
     refuse_name,
     sees,
 )
-from rlinf_scaffold.bases.values import Instance, is_config
+from rlinf_scaffold.bases.values import Instance, is_config, options_of
 from rlinf_scaffold.errors import UnsupportedBaseError
 from rlinf_scaffold.families import family_of
 from rlinf_scaffold.spec import Base
 
+_HEAD: Final = "lm_head"
 _DECODERS: Final = ("text_config", "decoder", "generator")
 
 
@@ -165,7 +168,10 @@ class Reader:
                 self.library, processor, base.model_type, family.classes
             ),
             vision_layer_classes=tuple(sorted(vision)),
-            mrope=any(_has_rope_index(part) for part in instances(model)),
+            mrope=delegates(self.library, model.cls)
+            or any(_has_rope_index(part) for part in instances(model)),
+            head_owner=_head_owner(model),
+            drops_processors=drops_processors(self.library, model.cls),
         )
         return self._with_layers(seeing, model, (names - vision) or names)
 
@@ -316,6 +322,23 @@ def _is_tied(interpreter: Interpreter, config: Instance, decoder: Instance) -> b
     )
     decisive = decoder if is_given else config
     return interpreter.attribute(decisive, "tie_word_embeddings") is True
+
+
+def _head_owner(model: Instance) -> str:
+    """Return the part that has the language head, where transformers asks none for it."""
+    if _HEAD in model.attributes or any(
+        "get_output_embeddings" in owner.methods for owner in model.owners()
+    ):
+        return ""
+    owners = (
+        name
+        for name, part in model.attributes.items()
+        if any(
+            isinstance(it, Instance) and _HEAD in it.attributes
+            for it in options_of(part)
+        )
+    )
+    return next(owners, "")
 
 
 def _has_rope_index(part: Instance) -> bool:

@@ -165,15 +165,25 @@ def _named_tokens(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
 
 
 def _asked(node: ast.ClassDef) -> Iterator[str]:
-    for part in ast.walk(node):
-        if isinstance(part, ast.Attribute) and _is_tokenizer(part.value):
-            name = part.attr.removesuffix("_id")
-            if name.endswith("_token") and not _USUAL.fullmatch(name):
-                yield name
+    attributes = (
+        part.attr
+        for part in ast.walk(node)
+        if isinstance(part, ast.Attribute) and _is_tokenizer(part.value)
+    )
+    lacking = (name for name, is_spared in _lookups(node) if not is_spared)
+    for attribute in (*attributes, *lacking):
+        name = attribute.removesuffix("_id")
+        if name.endswith("_token") and not _USUAL.fullmatch(name):
+            yield name
 
 
 def _looked_for(node: ast.ClassDef) -> Iterator[str]:
-    """Yield the names that a class looks for in a tokenizer before it takes them."""
+    """Yield the tokens that a class does without where a tokenizer has none."""
+    return (name.removesuffix("_id") for name, spared in _lookups(node) if spared)
+
+
+def _lookups(node: ast.ClassDef) -> Iterator[tuple[str, bool]]:
+    """Yield the names looked for in a tokenizer, and whether there is something else."""
     for part in ast.walk(node):
         if (
             isinstance(part, ast.Call)
@@ -182,7 +192,8 @@ def _looked_for(node: ast.ClassDef) -> Iterator[str]:
             and _is_tokenizer(part.args[0])
             and isinstance(part.args[1], ast.Constant)
         ):
-            yield str(part.args[1].value).removesuffix("_id")
+            nothing = ast.unparse(part.args[-1]) == "None"
+            yield str(part.args[1].value), not nothing
 
 
 def _is_tokenizer(node: ast.expr) -> bool:

@@ -140,15 +140,10 @@ def refuse_forward(
     """
     kind = next((k for n, k in _OTHER_INPUTS.items() if n in config.attributes), None)
     if sees(forward_arguments):
-        if _CACHE not in forward_arguments or not _generates(library, cls):
-            reason = f"it generates no tokens with the {_CACHE} of its forward"
-        elif _drops_processors(cls):
-            reason = (
-                "its own generate drops the logits processors that let nothing but "
-                "action tokens be sampled"
-            )
-        else:
+        caches = _CACHE in forward_arguments or delegates(library, cls)
+        if caches and _generates(library, cls):
             return
+        reason = f"it generates no tokens with the {_CACHE} of its forward"
     elif kind is None:
         return
     elif kind == "vision":
@@ -202,18 +197,38 @@ def _generates(library: Library, cls: Class) -> bool:
     )
 
 
-def _drops_processors(cls: Class) -> bool:
+def delegates(library: Library, cls: Class) -> bool:
+    """Whether a class has an inner model generate, by a ``generate`` of its own."""
+    return any(
+        ast.unparse(call.func).startswith("self.") for call in _generating(library, cls)
+    )
+
+
+def drops_processors(library: Library, cls: Class) -> bool:
     """Whether a class takes logits processors in its ``generate``, and hands on none."""
-    own = cls.methods.get("generate")
+    own = _generate(library, cls)
     if own is None or all(it.arg != _PROCESSORS for it in own.args.args):
         return False
-    calls = [part for part in ast.walk(own) if isinstance(part, ast.Call)]
     return not any(
         keyword.arg == _PROCESSORS
-        for call in calls
-        if ast.unparse(call.func).endswith(".generate")
+        for call in _generating(library, cls)
         for keyword in call.keywords
     )
+
+
+def _generate(library: Library, cls: Class) -> ast.FunctionDef | None:
+    owners = (owner for owner in library.lineage(cls) if isinstance(owner, Class))
+    own = (owner.methods.get("generate") for owner in owners)
+    return next((method for method in own if method is not None), None)
+
+
+def _generating(library: Library, cls: Class) -> list[ast.Call]:
+    """Return the calls of another ``generate`` in a class's own."""
+    return [
+        part
+        for part in ast.walk(_generate(library, cls) or ast.Pass())
+        if isinstance(part, ast.Call) and ast.unparse(part.func).endswith(".generate")
+    ]
 
 
 def asks_for_decoder(node: ast.ClassDef) -> bool:

@@ -33,6 +33,8 @@ class Seeing(TypedDict, total=False):
     vision_layer_classes: list[str]
     mrope: bool
     decoder_switch: bool
+    drops_processors: bool
+    head_owner: str
     renames_weights: bool
 
 
@@ -83,6 +85,8 @@ def _base(name: str, entry: Entry) -> Base:
         vision_layer_classes=tuple(entry.get("vision_layer_classes", ())),
         mrope=entry.get("mrope", False),
         decoder_switch=entry.get("decoder_switch", False),
+        drops_processors=entry.get("drops_processors", False),
+        head_owner=entry.get("head_owner", ""),
         renames_weights=entry.get("renames_weights", False),
     )
 

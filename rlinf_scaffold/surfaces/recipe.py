@@ -133,7 +133,9 @@ def _unfitness(draft: Draft, spec: ModelSpec) -> str:
     if loss not in _LOSSES:
         return f"its algorithm.loss_type is {loss!r}; the model trains with PPO or GRPO"
     if draft.get("actor", "enable_sft_co_train"):
-        return "it trains on demonstrations too, which actors load for other models only"
+        return (
+            "it trains on demonstrations too, which actors load for other models only"
+        )
     if critic and not spec.value_head:
         return "it trains a critic: give one of GRPO, or a model with a value head"
     return ""

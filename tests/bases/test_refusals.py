@@ -161,3 +161,12 @@ def test_a_checkpoint_of_other_parts() -> None:
     words = "made of Gemma2DecoderLayer, and the tiny checkpoint to prove it on of Qwen"
     with pytest.raises(UnsupportedBaseError, match=words):
         refuse_parts("here", other, QWEN)
+
+
+def test_refused_by_its_model_type(old_site: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    text = '{"architectures": ["ToyForCausalLM"], "model_type": "xlnet"}'
+    (folder / "config.json").write_text(text)
+    with pytest.raises(UnsupportedBaseError, match="both directions"):
+        find_base(str(folder), [old_site])
