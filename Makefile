@@ -4,6 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 BENCH_READY := .venv/.ready-bench
+# A second environment, for the newest transformers that bases are covered with.
+NEWEST := 5.23.0
+NEWEST_READY := .venv-newest/.ready
 RUN := $(BIN)/python -m
 
 export HF_HUB_OFFLINE := 1
@@ -11,10 +14,10 @@ export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types layers fast cover golden smoke real bench
-.PHONY: mutants picture readme catalogue
+.PHONY: mutants coverage-archs picture readme catalogue
 
 help: ## Show these targets.
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
 setup: $(READY) ## Make .venv, with torch and everything else, pinned.
 
@@ -27,6 +30,14 @@ $(READY): pyproject.toml constraints.txt
 
 $(BENCH_READY): $(READY)
 	$(RUN) pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	touch $@
+
+$(NEWEST_READY): pyproject.toml constraints.txt
+	test -x .venv-newest/bin/python || $(PYTHON) -m venv .venv-newest
+	sed -E '/^(transformers|tokenizers|huggingface_hub)==/d' constraints.txt > .venv-newest/constraints.txt
+	echo 'transformers==$(NEWEST)' >> .venv-newest/constraints.txt
+	.venv-newest/bin/pip install --quiet --constraint .venv-newest/constraints.txt torch
+	.venv-newest/bin/pip install --quiet --constraint .venv-newest/constraints.txt --editable '.[smoke]'
 	touch $@
 
 demo: $(READY) ## Scaffold foo on Llama in a practice checkout in demo/, and prove it.
@@ -70,6 +81,9 @@ real: $(READY) ## Every revision of RLinf that wired models anew: RLINF=a clone.
 
 mutants: $(READY) ## Seed defects that the smoke test must kill, and list the proofs that do.
 	PYTHONPATH=tests $(RUN) mutants docs/mutants.md
+
+coverage-archs: $(READY) $(NEWEST_READY) ## Prove every base that transformers lists, and list how that went.
+	PYTHONPATH=tests $(RUN) archs docs/coverage.md --python .venv-newest/bin/python $(BIN)/python
 
 bench: $(BENCH_READY) ## Ratios against something outside.
 	$(RUN) benchmarks.help

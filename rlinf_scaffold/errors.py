@@ -90,6 +90,16 @@ class UnsupportedBaseError(ScaffoldError):
         self.base = base
 
 
+class NotFetchedError(ScaffoldError):
+    """The base may be on the Hub, but it was not got from there."""
+
+    exit_code = 31
+
+    def __init__(self, base: str, reason: str, hand_edit: str) -> None:
+        super().__init__(f"base {base!r} was not fetched: {reason}. {hand_edit}")
+        self.base = base
+
+
 class NotACheckoutError(ScaffoldError):
     """No RLinf checkout at, or above, a folder."""
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import PurePosixPath
-from typing import Any, TypeVar, get_origin, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from rlinf_scaffold.checkout import Tree
 from rlinf_scaffold.errors import InvalidAnswerError, SourceSyntaxError
@@ -107,16 +107,24 @@ def _from_document(document: dict[str, Any]) -> Manifest:
 def _build(kind: type[Value], values: dict[str, Any]) -> Value:
     """Return the dataclass of these values; JSON's lists become tuples."""
     hints = get_type_hints(kind)
-    fields = {
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in values.items()
-    }
+    fields = {key: _revive(hints.get(key), value) for key, value in values.items()}
     for key, value in fields.items():
         hint = hints.get(key, object)
         if not isinstance(value, tuple if get_origin(hint) is tuple else hint):
             msg = f"{key} is {value!r}"
             raise TypeError(msg)
     return kind(**fields)
+
+
+def _revive(hint: object, value: object) -> object:
+    """Return a value as a dataclass holds it: tuples of tuples, and dataclasses."""
+    if isinstance(value, list):
+        return tuple(_revive(None, item) for item in value)
+    kinds = [it for it in (hint, *get_args(hint)) if isinstance(it, type)]
+    nested = next(filter(is_dataclass, kinds), None)
+    if isinstance(value, dict) and nested is not None:
+        return _build(nested, value)
+    return value
 
 
 def read_manifests(tree: Tree) -> tuple[Manifest, ...]:

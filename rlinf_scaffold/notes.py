@@ -58,6 +58,11 @@ def notes(tree: Tree, job: Job) -> tuple[str, ...]:
             "float32: FSDP refuses units of mixed dtypes. Choose --precision fp32, or a "
             "PEFT below 0.12; `rlinf-scaffold inspect --base` says what each may be."
         )
+    if spec.lora and not job.head.answers_in_logits:
+        sentences.append(
+            f"With is_lora, RLinf freezes the action head of {spec.head} and trains "
+            "adapters of its layers: train it on demonstrations first, without LoRA."
+        )
     return (*sentences, *_lora_gaps(tree, base), *_traps(tree, job))
 
 

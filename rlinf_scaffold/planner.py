@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import PurePosixPath
 
 from rlinf_scaffold import __version__
@@ -12,6 +12,7 @@ from rlinf_scaffold.contracts import detect_contract, read_terms, read_views
 from rlinf_scaffold.engine import read_engine
 from rlinf_scaffold.errors import (
     AnswersChangedError,
+    InvalidAnswerError,
     NameTakenError,
     TargetExistsError,
     UnsupportedBaseError,
@@ -20,6 +21,7 @@ from rlinf_scaffold.heads import find_head
 from rlinf_scaffold.layouts import POLICIES, Layout, detect_layout
 from rlinf_scaffold.manifest import Manifest, digest, manifest_path, read_manifest
 from rlinf_scaffold.recipes import detect_style, model_yaml_path
+from rlinf_scaffold.sft import Sft, read_sft, sft_module
 from rlinf_scaffold.spec import Base, ModelSpec
 from rlinf_scaffold.surfaces import Job, all_surfaces
 
@@ -32,9 +34,17 @@ def resolve(tree: Tree, spec: ModelSpec, base: Base) -> Job:
         SourceSyntaxError: a file that must be read does not parse.
         NameTakenError: the name means something else here.
         UnsupportedBaseError: workers here do not give a model what the base takes.
+        InvalidAnswerError: workers here cannot score what the head answers.
     """
     layout = detect_layout(tree)
     contract = detect_contract(tree)
+    head = find_head(spec.head)
+    if contract.prepares_observations and not head.answers_in_logits:
+        reason = (
+            "workers of this RLinf compute log-probabilities themselves, from logits of "
+            "action tokens: choose tokens"
+        )
+        raise InvalidAnswerError("--head", spec.head, reason)
     if base.modality != "text" and contract.prepares_observations:
         reason = (
             "workers of this RLinf take one image an observation, and hand over only "
@@ -50,8 +60,9 @@ def resolve(tree: Tree, spec: ModelSpec, base: Base) -> Job:
         contract=contract,
         terms=read_terms(tree),
         recipes=detect_style(tree),
-        head=find_head(spec.head),
+        head=head,
         engine=read_engine(tree),
+        sft=_read_sft(tree, layout, spec),
         views=read_views(tree) if base.modality == "vision" else (),
     )
 
@@ -95,6 +106,15 @@ def is_recorded(change: FileChange, recorded: Manifest | None) -> bool:
         and change.before is not None
         and recorded.files.get(change.path) == digest(change.before)
     )
+
+
+def _read_sft(tree: Tree, layout: Layout, spec: ModelSpec) -> Sft:
+    """Return how to train on demonstrations; a model made without that stays without."""
+    sft, recorded = read_sft(tree), read_manifest(tree, spec.name)
+    module = sft_module(layout.modules(spec).values(), spec)
+    if recorded is not None and module not in recorded.files:
+        return replace(sft, worker=None)
+    return sft
 
 
 def _refuse_taken_name(tree: Tree, layout: Layout, name: str) -> None:

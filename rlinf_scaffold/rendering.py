@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -36,6 +37,7 @@ def _environment() -> Environment:
     )
     environment.globals["fit"] = fit
     environment.globals["from_imports"] = from_imports
+    environment.globals["literal"] = literal
     return environment
 
 
@@ -44,7 +46,14 @@ def render(template: str, values: Mapping[str, object]) -> str:
     return _environment().get_template(template).render(values)
 
 
-def fit(head: str, arguments: Sequence[str], tail: str = "", *, indent: int = 0) -> str:
+def fit(
+    head: str,
+    arguments: Sequence[str],
+    tail: str = "",
+    *,
+    indent: int = 0,
+    shift: int = 0,
+) -> str:
     """Return ``head(arguments)tail`` broken over lines the way ruff's formatter does.
 
     Args:
@@ -52,15 +61,52 @@ def fit(head: str, arguments: Sequence[str], tail: str = "", *, indent: int = 0)
         arguments: the parts between the parentheses.
         tail: what stands behind them.
         indent: columns that the first line stands in already.
+        shift: columns that all lines are to move by when they are put in their place.
     """
     joined = ", ".join(arguments)
-    if indent + len(f"{head}({joined}){tail}") <= LINE_LENGTH:
+    width = LINE_LENGTH - indent - shift
+    if len(f"{head}({joined}){tail}") <= width:
         return f"{head}({joined}){tail}"
     margin = " " * indent
-    if indent + 4 + len(joined) <= LINE_LENGTH:
+    if 4 + len(joined) <= width:
         return f"{head}(\n{margin}    {joined}\n{margin}){tail}"
     lines = "".join(f"{margin}    {argument},\n" for argument in arguments)
     return f"{head}(\n{lines}{margin}){tail}"
+
+
+def literal(value: object, head: str = "", *, indent: int = 0, tail: str = "") -> str:
+    """Return ``head`` and a Python literal, broken over lines as ruff's formatter does.
+
+    Args:
+        value: what JSON can hold, or tuples in place of lists.
+        head: what stands before it on its first line, e.g. ``"SIZES = "``.
+        indent: columns that the first line stands in already.
+        tail: what stands behind it on its last line.
+    """
+    line = f"{head}{_inline(value)}{tail}"
+    if indent + len(line) <= LINE_LENGTH or not isinstance(value, dict | list | tuple):
+        return line
+    margin = " " * (indent + 4)
+    if isinstance(value, dict):
+        marks = "{}"
+        pairs = [(f"{_inline(key)}: ", item) for key, item in value.items()]
+    else:
+        marks = "[]"
+        pairs = [("", item) for item in value]
+    rows = "".join(
+        f"{margin}{literal(item, key, indent=indent + 4, tail=',')}\n"
+        for key, item in pairs
+    )
+    return f"{head}{marks[0]}\n{rows}{' ' * indent}{marks[1]}{tail}"
+
+
+def _inline(value: object) -> str:
+    if isinstance(value, dict):
+        pairs = (f"{_inline(key)}: {_inline(item)}" for key, item in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_inline, value))}]"
+    return json.dumps(value) if isinstance(value, str) else repr(value)
 
 
 def from_imports(

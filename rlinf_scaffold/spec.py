@@ -28,7 +28,14 @@ _PACKAGES = frozenset(
 )
 
 
-_TOKEN_TYPES = "token_type_ids"
+# Parameters of ``forward`` that say something of each token: what kind it is, which
+# images it may look at, and which patch it stands for.
+_OF_TOKENS = re.compile(
+    r"(.*_)?token_type_ids|(cross|image)_attention_mask|image_embeds_position_mask"
+    r"|image_patches_indices|images?_seq_mask"
+)
+# What transformers looks for in the names of classes before it makes a cache.
+_CACHED_BY_NAME = re.compile("mamba|minimax|lfm2|falconh1|rwkv|xlstm|xlnet|reformer")
 # Parameters of ``forward`` that no processor of images makes.
 _TEXT_ARGUMENTS = frozenset(
     {
@@ -42,9 +49,30 @@ _TEXT_ARGUMENTS = frozenset(
     }
 )
 _VISION_FACTS = (
-    *("modality", "text_config", "processor_class", "vision_layer_classes"),
-    "mrope",
+    *("modality", "text_config", "processor_class", "processor"),
+    *("vision_layer_classes", "mrope"),
 )
+
+
+_SELDOM = ("decoder_switch", "drops_processors", "head_owner", "renames_weights")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processor:
+    """What a processor of text and images is made of.
+
+    Attributes:
+        parts: its arguments that are processors themselves, each with its class; an
+            empty class is one that the sources do not tell.
+        tokens: special tokens that it asks a tokenizer for by name, each with a text.
+        texts: texts of the special tokens that it has no name for.
+        packages: what its parts import besides Pillow.
+    """
+
+    parts: tuple[tuple[str, str], ...]
+    tokens: tuple[tuple[str, str], ...] = ()
+    texts: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +96,13 @@ class Base:
         text_config: dotted path, from its configuration, to the one that decodes; empty
             where that is the configuration itself.
         processor_class: what makes its inputs of text and images; empty where unknown.
+        processor: what that is made of; None where its source is not found.
         vision_layer_classes: those of ``layer_classes`` that read images.
-        mrope: whether it computes position ids of its own, several for each token.
+        mrope: whether it computes position ids of its own, mostly several for each token.
+        head_owner: the part that has the language head, where the base gives none.
+        drops_processors: whether its own ``generate`` hands on no logits processors.
+        decoder_switch: whether it decodes only where its configuration says is_decoder.
+        renames_weights: whether transformers knows other names of weights for this class.
     """
 
     class_name: str
@@ -87,8 +120,13 @@ class Base:
     modality: str = "text"
     text_config: str = ""
     processor_class: str = ""
+    processor: Processor | None = None
     vision_layer_classes: tuple[str, ...] = ()
     mrope: bool = False
+    head_owner: str = ""
+    drops_processors: bool = False
+    decoder_switch: bool = False
+    renames_weights: bool = False
 
     @property
     def image_arguments(self) -> tuple[str, ...]:
@@ -96,19 +134,43 @@ class Base:
         return tuple(
             name
             for name in self.forward_arguments
-            if name not in _TEXT_ARGUMENTS and not name.endswith(_TOKEN_TYPES)
+            if name not in _TEXT_ARGUMENTS and not _OF_TOKENS.fullmatch(name)
         )
 
     @property
     def token_arguments(self) -> tuple[str, ...]:
-        """Parameters of ``forward`` that tell tokens of images from others."""
-        return tuple(n for n in self.forward_arguments if n.endswith(_TOKEN_TYPES))
+        """Parameters of ``forward`` that say something of each token."""
+        return tuple(n for n in self.forward_arguments if _OF_TOKENS.fullmatch(n))
+
+    @property
+    def cached_by_name(self) -> bool:
+        """Whether transformers chooses its cache by the name of its class."""
+        return "past_key_values" not in self.forward_arguments or bool(
+            _CACHED_BY_NAME.search(self.class_name.lower())
+        )
+
+    @property
+    def own_texts(self) -> tuple[str, ...]:
+        """Parameters of ``forward`` that hold a text tokenized for a part of its own."""
+        prefixes = [
+            name.removesuffix("input_ids")
+            for name in self.image_arguments
+            if name.endswith("_input_ids")
+        ]
+        return tuple(
+            name
+            for name in self.image_arguments
+            if any(name in (f"{it}input_ids", f"{it}attention_mask") for it in prefixes)
+        )
 
     def facts(self) -> dict[str, object]:
         """Return the facts by name, those of vision only where it takes images."""
         facts = asdict(self)
         if self.modality == "text":
             for name in _VISION_FACTS:
+                del facts[name]
+        for name in _SELDOM:
+            if not facts[name]:
                 del facts[name]
         return facts
 

@@ -27,4 +27,4 @@ def package(spec: ModelSpec) -> Mapping[str, PurePosixPath]:
 
 
 def _action_model(spec: ModelSpec) -> str:
-    return f"model/{spec.head}_action_model.py.j2"
+    return f"model/{spec.head}/action_model.py.j2"

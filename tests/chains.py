@@ -10,6 +10,7 @@ from tools import BASE, Transform, plant, python
 
 from rlinf_scaffold.checkout import MemoryTree
 from rlinf_scaffold.contracts import Terms, all_contracts
+from rlinf_scaffold.heads import find_head
 from rlinf_scaffold.layouts import (
     CONFIG,
     LOADER,
@@ -256,6 +257,7 @@ def values(layout: Layout, spec: ModelSpec, terms: Terms) -> Mapping[str, object
         "layout": layout,
         "contract": all_contracts()[0],
         "terms": terms,
+        "head": find_head("tokens"),
     }
 
 

@@ -56,6 +56,11 @@ TABLE: list[tuple[ScaffoldError, int, str]] = [
         "base 'BertModel' cannot be scaffolded: it has no language head",
     ),
     (
+        errors.NotFetchedError("org/name", "it is gated", "Ask for it"),
+        31,
+        "base 'org/name' was not fetched: it is gated. Ask for it",
+    ),
+    (
         errors.NotACheckoutError(ROOT, "rlinf/config.py"),
         7,
         "/checkout is not in an RLinf checkout: no rlinf/config.py there or in any "

@@ -20,7 +20,7 @@ from rlinf_scaffold.manifest import (
     read_manifest,
     read_manifests,
 )
-from rlinf_scaffold.spec import ModelSpec
+from rlinf_scaffold.spec import ModelSpec, Processor
 
 MANIFEST = Manifest(
     spec=ModelSpec(name="foo", lora=True, unnorm_key="bridge_orig"),
@@ -87,6 +87,17 @@ def test_is_the_same_when_read_back() -> None:
 def test_a_base_from_a_checkpoint_is_the_same_too() -> None:
     local = replace(MANIFEST, base=replace(BASE, checkpoint="/models/llama"))
     assert read_manifest(tree((PATH, local.to_text())), "foo") == local
+
+
+def test_a_base_with_a_processor_is_the_same_too() -> None:
+    processor = Processor(
+        parts=(("image_processor", "FooImageProcessor"), ("tokenizer", "FooTokenizer")),
+        tokens=(("image_token", "<image>"),),
+        texts=("<image>",),
+    )
+    sees = replace(BASE, modality="vision", processor=processor)
+    manifest = replace(MANIFEST, base=sees)
+    assert read_manifest(tree((PATH, manifest.to_text())), "foo") == manifest
 
 
 def test_reads_as_it_stands_on_disk() -> None:

@@ -16,6 +16,8 @@ TIED = replace(LLAMA, tie_word_embeddings=True)
 MERGING = "merging the adapter would change the embeddings too"
 KEY = "unnorm_key is null"
 DTYPES = "FSDP refuses units of mixed dtypes"
+FROZEN = "RLinf freezes the action head of flow and trains adapters"
+FLOW = ModelSpec(name="foo", unnorm_key="a", head="flow", precision="fp32")
 
 
 def said_of(layout: str, spec: ModelSpec, base: Base) -> tuple[str, ...]:
@@ -33,6 +35,8 @@ def said_of(layout: str, spec: ModelSpec, base: Base) -> tuple[str, ...]:
             LLAMA,
             set(),
         ),
+        (FLOW, LLAMA, set()),
+        (replace(FLOW, lora=True), LLAMA, {FROZEN}),
         (ModelSpec(name="foo"), LLAMA, {KEY}),
         (ModelSpec(name="foo", lora=True), TIED, {KEY, MERGING, DTYPES}),
     ],
@@ -41,7 +45,7 @@ def test_says_what_depends_on_the_answers(
     spec: ModelSpec, base: Base, said: set[str]
 ) -> None:
     text = " ".join(said_of("registry", spec, base))
-    sentences = (KEY, MERGING, DTYPES)
+    sentences = (KEY, MERGING, DTYPES, FROZEN)
     assert {sentence for sentence in sentences if sentence in text} == said
 
 

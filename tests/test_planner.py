@@ -33,7 +33,7 @@ from trees import (
 )
 
 from rlinf_scaffold.apply import apply, undo
-from rlinf_scaffold.bases.refusals import SERVED
+from rlinf_scaffold.audit import audit
 from rlinf_scaffold.changes import FileChange, Kind
 from rlinf_scaffold.checkout import MemoryTree, Overlay, Tree
 from rlinf_scaffold.commands.golden import ARCHETYPES, Archetype, archetypes, render_all
@@ -52,14 +52,16 @@ from rlinf_scaffold.manifest import manifest_path, read_manifest
 from rlinf_scaffold.planner import plan, resolve
 from rlinf_scaffold.processes import run
 from rlinf_scaffold.recipes import model_yaml_path
+from rlinf_scaffold.sft import Sft, read_sft
 from rlinf_scaffold.spec import Base, ModelSpec
 from rlinf_scaffold.surfaces import all_surfaces
 from rlinf_scaffold.surfaces.smoke_test import smoke_test_path
 
 FOO = ModelSpec(name="foo")
 LONG = ModelSpec(name=LONG_NAME)
+ANYWHERE = [it for it in ARCHETYPES if it.spec.head == FOO.head]
 SPECS = {
-    **{archetype.name: archetype.spec for archetype in ARCHETYPES},
+    **{it.name: it.spec for it in ANYWHERE},
     "critic of chunks": ModelSpec(name="ab1", action_chunks=5, lora=True),
     "no critic": ModelSpec(name="xyz", value_head=False, precision="fp32"),
     "all else": ModelSpec(
@@ -109,13 +111,13 @@ drawn = settings(
 )
 
 
-def check_laws(tree: Tree, spec: ModelSpec) -> None:
+def check_laws(tree: Tree, spec: ModelSpec, base: Base = LLAMA) -> None:
     """Check what holds for every plan and takes no disk."""
-    job = job_for(tree, spec)
+    job = job_for(tree, spec, base)
     changes = plan(tree, job)
     after = Overlay(tree).write(changes)
     assert not plan(after, job), "planning on the applied tree changes something"
-    assert not plan_for(after, spec), "the recipe is chosen anew"
+    assert not plan_for(after, spec, base), "the recipe is chosen anew"
     assert plan(tree, job) == changes
     for change in changes:
         check_parses(change)
@@ -158,6 +160,30 @@ def test_laws(layout: str, spec: ModelSpec) -> None:
     check_laws(TREES[layout], spec)
 
 
+@pytest.mark.parametrize(
+    ("layout", "archetype"),
+    [
+        pytest.param(layout, it, id=f"{layout}-{it.name}")
+        for layout, tree in TREES.items()
+        for it in archetypes(tree)
+        if it not in ANYWHERE
+    ],
+)
+def test_laws_for_other_heads(layout: str, archetype: Archetype) -> None:
+    check_laws(TREES[layout], archetype.spec, archetype.base)
+
+
+@pytest.mark.parametrize("head", ["flow", "regression"])
+@pytest.mark.parametrize("layout", sorted(TREES.keys() - SEEING))
+def test_refuses_heads_that_workers_cannot_score(layout: str, head: str) -> None:
+    with pytest.raises(InvalidAnswerError) as refused:
+        resolve(TREES[layout], replace(FOO, head=head), LLAMA)
+    assert str(refused.value) == (
+        f"--head {head!r}: workers of this RLinf compute log-probabilities themselves, "
+        "from logits of action tokens: choose tokens"
+    )
+
+
 @layouts
 @drawn
 @given(spec=DRAWN)
@@ -192,8 +218,8 @@ def unusual(root: Path) -> None:
 @layouts
 @pytest.mark.parametrize(
     ("archetype", "is_unusual"),
-    [*((each, False) for each in ARCHETYPES), (ARCHETYPES[0], True)],
-    ids=[*(each.name for each in ARCHETYPES), "unusual"],
+    [*((each, False) for each in ANYWHERE), (ARCHETYPES[0], True)],
+    ids=[*(each.name for each in ANYWHERE), "unusual"],
 )
 def test_undo_restores_every_byte_mode_and_folder(
     layout: str, archetype: Archetype, is_unusual: bool, tmp_path: Path
@@ -229,12 +255,18 @@ def test_same_bytes_in_every_process(tmp_path: Path) -> None:
     assert other.output == f"{here}\n"
 
 
+FAMILIES = ("chameleon", "kosmos-2", "paligemma", "qianfan_ocr", "qwen3_vl")
+
+
 def sees(model_type: str) -> Base:
     return replace(
         VISION,
         model_type=model_type,
         mrope=model_type.startswith("qwen"),
-        forward_arguments=(*VISION.forward_arguments, "token_type_ids"),
+        forward_arguments=(
+            *VISION.forward_arguments,
+            *("token_type_ids", "cross_attention_mask", "image_patches_indices"),
+        ),
     )
 
 
@@ -244,7 +276,7 @@ def all_answers(layout: str) -> Iterator[tuple[str, ModelSpec, Base]]:
         yield name, spec, LLAMA
     for name, base in BASES.items():
         yield f"on {name}", LONG, base
-    for model_type in SERVED if layout in SEEING else ():
+    for model_type in FAMILIES if layout in SEEING else ():
         yield f"on {model_type}", LONG, sees(model_type)
 
 
@@ -267,7 +299,7 @@ def test_ruff_finds_nothing(layout: str, tmp_path: Path) -> None:
         assert finished.returncode == 0, finished.output
 
 
-@pytest.mark.parametrize("model_type", SERVED)
+@pytest.mark.parametrize("model_type", FAMILIES)
 @pytest.mark.parametrize("layout", sorted(SEEING))
 def test_planning_again_changes_nothing_for_a_policy_that_sees(
     layout: str, model_type: str
@@ -434,10 +466,23 @@ def test_a_model_beside_another_leaves_that_alone(layout: str) -> None:
     first = applied(layout)
     second = plan_for(first, ModelSpec(name="bar"))
     modified = {change.path for change in second if change.kind is Kind.MODIFY}
-    assert {CONFIG, LOADER} <= modified <= {CONFIG, LOADER, MODEL_FUNCTIONS}
+    worker = read_sft(TREES[layout]).worker
+    workers = {worker} if worker else {MODEL_FUNCTIONS}
+    assert {CONFIG, LOADER} <= modified <= {CONFIG, LOADER, *workers}
     both = first.write(second)
     assert not plan_for(both, FOO)
     assert not plan_for(both, ModelSpec(name="bar"))
+
+
+@pytest.mark.parametrize("layout", ["enum_imports", "registry"])
+def test_a_model_made_without_demonstrations_stays_without(layout: str) -> None:
+    tree = TREES[layout]
+    job = job_for(tree, FOO)
+    before = Overlay(tree).write(plan(tree, replace(job, sft=Sft(forward=True))))
+    assert not plan_for(before, FOO)
+    manifest = read_manifest(before, "foo")
+    assert manifest is not None
+    assert not audit(before, manifest)
 
 
 @layouts

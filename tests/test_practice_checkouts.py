@@ -58,6 +58,13 @@ MOUNTED = (
     f"{RECIPES}/model/openvla.yaml",
 )
 FSDP = f"{RECIPES}/training_backend/fsdp.yaml"
+# What trains on demonstrations.
+DEMONSTRATIONS = "examples/sft/config"
+SFT = (
+    "rlinf/workers/sft/fsdp_vla_sft_worker.py",
+    f"{DEMONSTRATIONS}/table_sft_openpi.yaml",
+    f"{DEMONSTRATIONS}/model/pi0.yaml",
+)
 STRATEGY = "rlinf/hybrid_engines/fsdp/strategy/fsdp.py"
 NEEDED = {
     "documented": (*SHARED, *MODULES, *MOUNTED, BASE_POLICY, ACTOR, FSDP, LOSSES),
@@ -71,13 +78,25 @@ NEEDED = {
         STRATEGY,
         LOSSES,
     ),
-    "enum_imports": (*SHARED, *PACKAGES, *MOUNTED, BASE_POLICY, ACTOR, FSDP, LOSSES),
+    "enum_imports": (
+        *SHARED,
+        *PACKAGES,
+        *MOUNTED,
+        *SFT,
+        BASE_POLICY,
+        ACTOR,
+        FSDP,
+        LOSSES,
+        f"{DEMONSTRATIONS}/training_backend/fsdp.yaml",
+    ),
     "registry": (
         *SHARED,
         *PACKAGES,
         *MOUNTED,
+        *SFT,
         BASE_POLICY,
         LOSSES,
+        f"{DEMONSTRATIONS}/hybrid_engines/fsdp.yaml",
         "rlinf/workers/actor/embodied_fsdp_actor_worker.py",
         f"{RECIPES}/hybrid_engines/fsdp.yaml",
         f"{RECIPES}/weight_syncer/patch_syncer.yaml",
@@ -104,24 +123,34 @@ CONTRACTS = {
 # What a generation does not have yet: a layout, a contract or a codemod that relies on
 # one of these has to find out here.
 LATER = {
-    "documented": (MODEL_UTILS,),
-    "enum_chain": (BASE_POLICY,),
+    "documented": (MODEL_UTILS, *SFT),
+    "enum_chain": (BASE_POLICY, *SFT),
     "enum_imports": (MODEL_UTILS,),
     "registry": (MODEL_UTILS,),
     "string_chain": (
         BASE_POLICY,
         LOSSES,
+        *SFT,
         f"{RECIPES}/model",
         f"{RECIPES}/training_backend",
     ),
     "vla_string_chain": (
         BASE_POLICY,
+        *SFT,
         f"{RECIPES}/model",
         f"{RECIPES}/training_backend",
     ),
 }
 # What `pip install rlinf-scaffold[smoke]` brings, and what OpenVLA alone would need.
-INSTALLED = {"numpy", "omegaconf", "peft", "pytest", "torch", "transformers"}
+INSTALLED = {
+    "numpy",
+    "omegaconf",
+    "peft",
+    "pytest",
+    "torch",
+    "torchdata",
+    "transformers",
+}
 LAZY = {"prismatic", "timm"}
 
 
@@ -250,6 +279,15 @@ def test_configurations_load_and_name_themselves(tree: Path) -> None:
         data = load(path)
         if path.parent.name == "model":
             assert data["model_type"] == path.stem
+
+
+def test_demonstrations_mount_files_that_exist(tree: Path) -> None:
+    folder = tree / DEMONSTRATIONS
+    for path in sorted(folder.glob("*.yaml")):
+        data = load(path)
+        assert block(data, "runner")["task_type"] == "sft"
+        files = list(mounted(data["defaults"]))
+        assert [file for file in files if not (folder / f"{file}.yaml").is_file()] == []
 
 
 def test_recipes_mount_files_that_exist(tree: Path) -> None:

@@ -71,6 +71,12 @@ def test_breaks_a_call(
     assert fit(*given, **indent) == text
 
 
+def test_leaves_room_for_a_call_that_is_moved() -> None:
+    line = f"call({'a' * 70}, b)"
+    assert fit("call", ["a" * 70, "b"], shift=9) == line
+    assert fit("call", ["a" * 70, "b"], shift=10) == f"call(\n    {'a' * 70}, b\n)"
+
+
 def test_breaks_calls_as_ruff_does(tmp_path: Path) -> None:
     lengths = [(1, 1), (40, 1), (40, 42), (40, 43), (60, 30), (80, 1), (80, 2), (84, 9)]
     lines = [

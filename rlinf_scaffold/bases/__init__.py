@@ -2,156 +2,129 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
-from typing import Final
 
-from rlinf_scaffold.bases import checkpoints
-from rlinf_scaffold.bases.autos import base_names
-from rlinf_scaffold.bases.checkpoints import Checkpoint, read_checkpoint
-from rlinf_scaffold.bases.facts import Reader
-from rlinf_scaffold.bases.library import Class, Library
+from rlinf_scaffold.bases.checkpoints import Checkpoint
+from rlinf_scaffold.bases.contradictions import findings, refuse_config, refuse_weights
+from rlinf_scaffold.bases.facts import Built, Reader
+from rlinf_scaffold.bases.hub import Hub
+from rlinf_scaffold.bases.library import Library
+from rlinf_scaffold.bases.names import (
+    Named,
+    class_of_checkpoint,
+    find_checkpoint,
+    find_class,
+)
+from rlinf_scaffold.bases.packages import refuse_packages
 from rlinf_scaffold.bases.refusals import refuse_modality, refuse_parts
-from rlinf_scaffold.bases.shipped import shipped_bases
-from rlinf_scaffold.errors import UnknownBaseError, UnsupportedBaseError
+from rlinf_scaffold.bases.remote import refuse_remote
+from rlinf_scaffold.bases.stand_ins import shipped_base, shipped_checkpoint
+from rlinf_scaffold.bases.values import Instance
+from rlinf_scaffold.bases.weights import Weights, read_weights
 from rlinf_scaffold.spec import Base
 
-_DEFAULTS: Final[Mapping[str, object]] = MappingProxyType({})
-_WIDTHS: Final = ("hidden_size", "n_embd", "d_model", "dim")
-_ROWS: Final = ("vocab_size",)
-_SUFFIX: Final = re.compile(r"Model|For|PreTrained|Config")
-_SUGGESTIONS: Final = 3
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """All that was read of a base.
+
+    Attributes:
+        base: its facts.
+        named: the class, and how it was found; None where the catalogue answered.
+        built: that class, built on paper.
+        checkpoint: the folder or repository that it was given as, if any.
+        weights: what that holds of weights, if any.
+        findings: what is odd about them, a sentence each.
+    """
+
+    base: Base
+    named: Named | None = None
+    built: Built | None = None
+    checkpoint: Checkpoint | None = None
+    weights: Weights | None = None
+    findings: tuple[str, ...] = ()
 
 
-def find_base(base: str, search_path: Sequence[Path]) -> Base:
-    """Return what a base is: a class name, ``package.module:Class`` or a folder.
+def find_base(
+    base: str,
+    search_path: Sequence[Path],
+    hub: Hub | None = None,
+    *,
+    trust: bool = False,
+) -> Base:
+    """Return what a base is that an action model can be generated on.
 
-    The search path holds the ``sys.path`` entries of the user's interpreter; where
-    none of them has transformers, the shipped catalogue answers.
+    Args:
+        base: a class name, a model type, ``package.module:Class``, a folder, or a
+            repository on the Hub.
+        search_path: the ``sys.path`` entries of the user's interpreter; where none of
+            them has transformers, the shipped catalogue answers.
+        hub: where repositories come from; None looks for none.
+        trust: whether code in a checkpoint is read.
 
     Raises:
         UnknownBaseError: nothing goes by that name; with suggestions.
         UnsupportedBaseError: no action model can be generated on it; with the reason.
+        NotFetchedError: it may be on the Hub, but was not got from there.
         SourceSyntaxError: a source file to read does not parse.
     """
-    found = read_base(base, search_path)
-    refuse_modality(Library(tuple(search_path)), base, found)
-    if found.modality != "text" and found.checkpoint is not None:
-        refuse_parts(base, found, read_base(found.class_name, search_path))
-    return found
+    found = read(base, search_path, hub, trust=trust)
+    if found.named is not None:
+        refuse_remote(base, found.named.cls)
+    refuse_modality(Library(tuple(search_path)), base, found.base)
+    if found.base.modality != "text" and found.checkpoint is not None:
+        usual = read_base(found.base.class_name, search_path)
+        refuse_parts(base, found.base, usual)
+    return found.base
 
 
-def read_base(base: str, search_path: Sequence[Path]) -> Base:
+def read_base(base: str, search_path: Sequence[Path], hub: Hub | None = None) -> Base:
     """Return what a base is, whatever its modality; raises as ``find_base`` does."""
+    return read(base, search_path, hub).base
+
+
+def read(
+    base: str,
+    search_path: Sequence[Path],
+    hub: Hub | None = None,
+    *,
+    trust: bool = False,
+) -> Reading:
+    """Return all that can be read of a base; arguments and errors are find_base's."""
     library = Library(tuple(search_path))
-    if (Path(base) / checkpoints.FILE).is_file():
-        return _from_checkpoint(library, read_checkpoint(base))
-    module, colon, name = base.rpartition(":")
-    if colon:
-        return _from_module(library, base, module, name)
-    if not base.isidentifier():
-        looked_in = (
-            f"the folder {base}, which holds no {checkpoints.FILE} (a name on the Hub "
-            "is not downloaded: give a local snapshot)"
-        )
-        raise UnknownBaseError(base, looked_in)
-    if library.transformers is None:
-        return _from_catalogue(base)
-    cls = _find_class(library, base)
-    return Reader(library, base).read(cls, _DEFAULTS)
+    checkpoint = find_checkpoint(base, hub)
+    if library.transformers is None and (checkpoint or ":" not in base):
+        found = shipped_checkpoint(checkpoint) if checkpoint else shipped_base(base)
+        return Reading(base=found, checkpoint=checkpoint)
+    if checkpoint is not None:
+        named = class_of_checkpoint(library, checkpoint, trust=trust)
+    else:
+        named = find_class(library, base)
+    reader = Reader(named.library, base)
+    built = reader.build(named.cls, named.settings)
+    refuse_packages(named.library, base, built.model)
+    if checkpoint is None:
+        return Reading(base=reader.facts(built), named=named, built=built)
+    return _of_checkpoint(reader, named, built, checkpoint)
 
 
-def _find_class(library: Library, name: str) -> Class:
-    cls = library.find_class(name)
-    if cls is None:
-        suggestions = _suggest(name, base_names(library))
-        raise UnknownBaseError(name, f"{library.transformers}", suggestions)
-    return cls
-
-
-def _from_module(library: Library, base: str, module: str, name: str) -> Base:
-    source = library.module(module)
-    if source is None:
-        raise UnknownBaseError(base, f"the search path, which has no module {module}")
-    cls = library.find(module, name)
-    if isinstance(cls, Class):
-        return Reader(library, base).read(cls, _DEFAULTS)
-    close = difflib.get_close_matches(name, source.symbols, _SUGGESTIONS)
-    raise UnknownBaseError(base, module, [f"{module}:{found}" for found in close])
-
-
-def _from_checkpoint(library: Library, checkpoint: Checkpoint) -> Base:
-    if library.transformers is None:
-        name = checkpoint.architecture or _by_type(checkpoint, _shipped_names())
-        return _override(_from_catalogue(name), checkpoint)
-    name = checkpoint.architecture or _by_type(checkpoint, base_names(library))
-    reader = Reader(library, checkpoint.folder)
-    found = reader.read(_find_class(library, name), checkpoint.settings)
-    return replace(found, checkpoint=checkpoint.folder)
-
-
-def _by_type(checkpoint: Checkpoint, names: Mapping[str, str]) -> str:
-    name = names.get(checkpoint.model_type)
-    if name is None:
-        what = f"model_type {checkpoint.model_type!r} in its {checkpoints.FILE}"
-        raise UnknownBaseError(checkpoint.folder, what)
-    return name
-
-
-def _from_catalogue(name: str) -> Base:
-    bases = shipped_bases()
-    if name not in bases:
-        looked_in = "the shipped catalogue (no transformers is installed)"
-        raise UnknownBaseError(name, looked_in, _suggest(name, _shipped_names()))
-    return bases[name]
-
-
-def _shipped_names() -> dict[str, str]:
-    return {base.model_type: name for name, base in shipped_bases().items()}
-
-
-def _override(base: Base, checkpoint: Checkpoint) -> Base:
-    settings = checkpoint.settings
-    if base.modality != "text":
-        reason = (
-            "its layers hang on its parts, and no transformers is installed to read"
-        )
-        raise UnsupportedBaseError(checkpoint.folder, reason)
-    nested = settings.get("text_config")
-    if isinstance(nested, dict):
-        settings = nested
-    tied = settings.get("tie_word_embeddings")
-    if not isinstance(tied, bool):
-        tied = base.tie_word_embeddings
-    return replace(
-        base,
-        hidden_size=_size(checkpoint.folder, settings, _WIDTHS) or base.hidden_size,
-        vocab_size=_size(checkpoint.folder, settings, _ROWS) or base.vocab_size,
-        tie_word_embeddings=tied,
-        checkpoint=checkpoint.folder,
+def _of_checkpoint(
+    reader: Reader, named: Named, built: Built, checkpoint: Checkpoint
+) -> Reading:
+    usual = built.interpreter.call(built.config_class, [], {})
+    if isinstance(usual, Instance):
+        refuse_config(named.library, checkpoint, built, usual)
+    base = replace(reader.facts(built), checkpoint=checkpoint.folder)
+    weights = read_weights(checkpoint.folder, checkpoint.path)
+    if weights is not None:
+        refuse_weights(checkpoint, base, built, weights)
+    return Reading(
+        base=base,
+        named=named,
+        built=built,
+        checkpoint=checkpoint,
+        weights=weights,
+        findings=tuple(findings(checkpoint, base, weights)),
     )
-
-
-def _size(
-    folder: str, settings: Mapping[str, object], keys: Sequence[str]
-) -> int | None:
-    key = next((key for key in keys if key in settings), None)
-    size = None if key is None else settings[key]
-    if key is not None and (type(size) is not int or size < 1):
-        reason = f"{checkpoints.FILE} gives no {key} that is a positive integer"
-        raise UnsupportedBaseError(folder, reason)
-    return size if isinstance(size, int) else None
-
-
-def _suggest(name: str, causal: Mapping[str, str]) -> list[str]:
-    """Return the causal language models of that type or of a close name, in any case."""
-    by_lower = {found.lower(): found for found in causal.values()}
-    stem = _SUFFIX.split(name)[0]
-    close = difflib.get_close_matches(name.lower(), by_lower, _SUGGESTIONS)
-    alike = [causal.get(name.lower()), causal.get(stem.lower())]
-    alike.extend(by_lower[found] for found in close)
-    return list(dict.fromkeys(filter(None, alike)))[:_SUGGESTIONS]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -56,17 +57,49 @@ def processor_name(library: Library, model_type: str) -> str:
     return _listed(library, "processing", "PROCESSOR_MAPPING_NAMES", model_type)
 
 
+def processor_types(library: Library, name: str) -> list[str]:
+    """Return the model types that have a processor class of this name."""
+    tables = _tables(library, "processing", "PROCESSOR_MAPPING_NAMES")
+    return [kind for table in tables for kind, named in table.items() if named == name]
+
+
+def part_name(library: Library, part: str, model_type: str) -> str:
+    """Return the class of a processor's part for a model type; empty where not listed.
+
+    Args:
+        library: where the tables are found.
+        part: what it processes, e.g. ``image_processor``.
+        model_type: the configuration's.
+    """
+    kind = part.replace("processor", "processing").replace("extractor", "extraction")
+    return _listed(library, kind, f"{part.upper()}_MAPPING_NAMES", model_type)
+
+
+def tokenizer_row(library: Library, model_type: str) -> tuple[Module, ast.expr] | None:
+    """Return what the table of tokenizers says of a model type, and where."""
+    module = library.module(f"{_FOLDER}.tokenization_auto")
+    table = module.symbols.get("TOKENIZER_MAPPING_NAMES") if module else None
+    for node in ast.walk(table) if isinstance(table, ast.Call) else ():
+        if module and isinstance(node, ast.Tuple) and len(node.elts) == 2:
+            kind, named = node.elts
+            if isinstance(kind, ast.Constant) and kind.value == model_type:
+                return module, named
+    return None
+
+
 def _listed(library: Library, kind: str, table: str, model_type: str) -> str:
-    """Return an entry of a table that releases keep in one module or in two."""
+    tables = _tables(library, kind, table)
+    return next((names[model_type] for names in tables if model_type in names), "")
+
+
+def _tables(library: Library, kind: str, table: str) -> Iterator[Mapping[str, str]]:
+    """Yield a table that releases keep in one module or in two."""
     for module, prefix in (
         (f"{kind}_auto", "MISSING_"),
         (f"{kind}_auto", ""),
         ("auto_mappings", ""),
     ):
-        found = _table(library.module(f"{_FOLDER}.{module}"), f"{prefix}{table}")
-        if model_type in found:
-            return found[model_type]
-    return ""
+        yield _table(library.module(f"{_FOLDER}.{module}"), f"{prefix}{table}")
 
 
 def _table(module: Module | None, name: str) -> Mapping[str, str]:
@@ -77,4 +110,9 @@ def _table(module: Module | None, name: str) -> Mapping[str, str]:
 
 
 def _first(named: object) -> str:
-    return str(named[0] if isinstance(named, tuple | list) and named else named)
+    """Return the first name of several; of one for each backend that of torchvision."""
+    if isinstance(named, dict):
+        named = (named.get("torchvision"), *named.values())
+    if isinstance(named, tuple | list):
+        named = next(filter(None, named), "")
+    return str(named)

@@ -23,17 +23,48 @@ from rlinf_scaffold.bases.parts import (
     repeated_layers,
     towers,
 )
+from rlinf_scaffold.bases.processors import folder_processor, read_processor
 from rlinf_scaffold.bases.refusals import (
+    asks_for_decoder,
+    delegates,
+    drops_processors,
     refuse_forward,
     refuse_model,
     refuse_name,
     sees,
 )
-from rlinf_scaffold.bases.values import Instance, is_config
+from rlinf_scaffold.bases.values import Instance, is_config, options_of
 from rlinf_scaffold.errors import UnsupportedBaseError
+from rlinf_scaffold.families import family_of
 from rlinf_scaffold.spec import Base
 
+_HEAD: Final = "lm_head"
 _DECODERS: Final = ("text_config", "decoder", "generator")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """A model class, built on paper.
+
+    Attributes:
+        cls: the class.
+        config_class: its configuration class.
+        config: the configuration that it is built on.
+        path: dotted path, from that, to the configuration that decodes.
+        decoder: the one at that path.
+        model: what the class's ``__init__`` makes.
+        arguments: named parameters of its ``forward``.
+        interpreter: what read all of it.
+    """
+
+    cls: Class
+    config_class: Class
+    config: Instance
+    path: str
+    decoder: Instance
+    model: Instance
+    arguments: tuple[str, ...]
+    interpreter: Interpreter
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +86,41 @@ class Reader:
             UnsupportedBaseError: no action model can be generated on it.
             SourceSyntaxError: a source file to read does not parse.
         """
+        return self.facts(self.build(cls, settings))
+
+    def build(self, cls: Class, settings: Mapping[str, object]) -> Built:
+        """Return the class built on paper; raises as ``read`` does."""
         refuse_name(self.library, self.given, cls)
         interpreter = Interpreter(self.library)
         config_class = self._config_class(cls)
+        if asks_for_decoder(cls.node):
+            settings = {**settings, "is_decoder": True}
         config = self._config(interpreter, config_class, settings)
         arguments = self._forward_arguments(cls)
         refuse_forward(self.library, self.given, cls, config, arguments)
         path = _decoder_path(config) if sees(arguments) else ""
-        decoder = _nested(config, path)
         model = interpreter.call(cls, [config], {})
         if not isinstance(model, Instance):
             raise UnsupportedBaseError(self.given, "its __init__ cannot be followed")
         refuse_model(self.library, self.given, model, interpreter)
+        return Built(
+            cls=cls,
+            config_class=config_class,
+            config=config,
+            path=path,
+            decoder=_nested(config, path),
+            model=model,
+            arguments=arguments,
+            interpreter=interpreter,
+        )
+
+    def facts(self, built: Built) -> Base:
+        """Return the facts of what was built; raises as ``read`` does."""
+        interpreter, config_class = built.interpreter, built.config_class
+        config, decoder, model = built.config, built.decoder, built.model
         base = Base(
-            class_name=cls.name,
-            module=self._home(cls),
+            class_name=built.cls.name,
+            module=self._home(built.cls),
             config_class=config_class.name,
             config_module=self._home(config_class),
             model_type=_text(interpreter.class_value(config_class, "model_type")),
@@ -78,12 +129,15 @@ class Reader:
             tie_word_embeddings=_is_tied(interpreter, config, decoder),
             layer_classes=(),
             lora_targets=(),
-            forward_arguments=arguments,
+            forward_arguments=built.arguments,
+            decoder_switch=asks_for_decoder(built.cls.node),
+            renames_weights=self._renames_weights(
+                built.cls.name, interpreter.class_value(config_class, "model_type")
+            ),
         )
-        if sees(arguments):
-            return self._seeing(
-                interpreter, replace(base, text_config=path), model, decoder
-            )
+        if sees(built.arguments):
+            seeing = replace(base, text_config=built.path)
+            return self._seeing(interpreter, seeing, model, decoder)
         return self._with_layers(base, model, layers(interpreter, model, config))
 
     def _seeing(
@@ -100,12 +154,24 @@ class Reader:
             if config is not decoder
             for name in repeated_layers(interpreter, t, config)
         }
+        family = family_of(base.model_type)
+        processor = (
+            family.processor_class
+            or processor_name(self.library, base.model_type)
+            or folder_processor(self.library, model.cls)
+        )
         seeing = replace(
             base,
             modality="vision",
-            processor_class=processor_name(self.library, base.model_type),
+            processor_class=processor,
+            processor=read_processor(
+                self.library, processor, base.model_type, family.classes
+            ),
             vision_layer_classes=tuple(sorted(vision)),
-            mrope=any(_has_rope_index(part) for part in instances(model)),
+            mrope=delegates(self.library, model.cls)
+            or any(_has_rope_index(part) for part in instances(model)),
+            head_owner=_head_owner(model),
+            drops_processors=drops_processors(self.library, model.cls),
         )
         return self._with_layers(seeing, model, (names - vision) or names)
 
@@ -190,6 +256,11 @@ class Reader:
             (_parameters(o, "forward") for o in owners if "forward" in o.methods), ()
         )
 
+    def _renames_weights(self, *names: object) -> bool:
+        module = self.library.module(f"{TRANSFORMERS}.conversion_mapping")
+        text = module.path.read_text("utf-8") if module else ""
+        return any(f'"{name}"' in text for name in names)
+
     def _home(self, cls: Class) -> str:
         """Return the module to import a class from: the shortest that has it."""
         if not cls.module.name.startswith(f"{TRANSFORMERS}."):
@@ -251,6 +322,23 @@ def _is_tied(interpreter: Interpreter, config: Instance, decoder: Instance) -> b
     )
     decisive = decoder if is_given else config
     return interpreter.attribute(decisive, "tie_word_embeddings") is True
+
+
+def _head_owner(model: Instance) -> str:
+    """Return the part that has the language head, where transformers asks none for it."""
+    if _HEAD in model.attributes or any(
+        "get_output_embeddings" in owner.methods for owner in model.owners()
+    ):
+        return ""
+    owners = (
+        name
+        for name, part in model.attributes.items()
+        if any(
+            isinstance(it, Instance) and _HEAD in it.attributes
+            for it in options_of(part)
+        )
+    )
+    return next(owners, "")
 
 
 def _has_rope_index(part: Instance) -> bool:

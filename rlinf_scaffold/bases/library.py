@@ -8,15 +8,27 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from rlinf_scaffold.errors import SourceSyntaxError
 
 TRANSFORMERS: Final = "transformers"
+# What transformers calls the package of a checkpoint's own code.
+REMOTE: Final = "transformers_modules"
 CONFIG_ROOTS: Final = ("PretrainedConfig", "PreTrainedConfig")
 _NEVER_READ: Final = ("Auto", "PreTrainedModel", "GenerationMixin", "Conv1D")
 _AUTO: Final = "transformers.models.auto"
 CONFIGURATION: Final = "transformers.configuration_utils"
+_KINDS: Final = MappingProxyType(
+    {
+        "Config": "configuration",
+        "ImageProcessor": "image_processing",
+        "ImageProcessorFast": "image_processing",
+        "ImageProcessorPil": "image_processing",
+        "Processor": "processing",
+    }
+)
 _OTHER_FRAMEWORKS: Final = ("modeling_tf_", "modeling_flax_")
 
 
@@ -45,10 +57,11 @@ Symbol: TypeAlias = "ast.ClassDef | ast.FunctionDef | ast.expr | Import"
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Module:
-    """One source file: its dotted name and what its top level binds."""
+    """One source file: its dotted name, its statements and what its top level binds."""
 
     name: str
     path: Path
+    body: Sequence[ast.stmt]
     symbols: Mapping[str, Symbol]
     stars: tuple[str, ...]
 
@@ -85,9 +98,15 @@ Definition: TypeAlias = "Class | Global | External"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Library:
-    """Sources found by file along a search path, each parsed at most once."""
+    """Sources found by file along a search path, each parsed at most once.
+
+    Attributes:
+        search_path: the folders that packages lie in.
+        remote: the folder of a checkpoint whose own code may be read, if any.
+    """
 
     search_path: tuple[Path, ...]
+    remote: Path | None = None
     _modules: dict[str, Module | None] = field(default_factory=dict)
     _classes: dict[tuple[str, str], Class] = field(default_factory=dict)
     _looked_for: list[tuple[str, str]] = field(default_factory=list)
@@ -184,6 +203,10 @@ class Library:
         return self._classes[key]
 
     def _path_of(self, name: str) -> Path | None:
+        package, _, rest = name.partition(".")
+        if package == REMOTE and self.remote is not None:
+            path = self.remote.joinpath(*rest.split(".")).with_suffix(".py")
+            return path if path.is_file() else None
         for entry in self.search_path:
             stem = entry.joinpath(*name.split("."))
             for path in (stem / "__init__.py", stem.with_name(f"{stem.name}.py")):
@@ -201,9 +224,8 @@ class Library:
         models = self.transformers / "models"
         families = [*_folders(models / "deprecated"), *_folders(models)]
         families.sort(key=lambda folder: (-_likeness(name, folder.name), folder.name))
-        kind = "configuration" if name.endswith("Config") else "modeling"
         for family in families:
-            yield from _files(family, kind)
+            yield from _files(family, _kind_of(name))
 
     def _dotted(self, path: Path) -> str:
         root = self.transformers or path.parent
@@ -258,7 +280,7 @@ def _parse(name: str, path: Path) -> Module:
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     bound = list(_bindings(tree.body, package))
     stars = [i.module for key, i in bound if key == "*" and isinstance(i, Import)]
-    return Module(name, path, dict(bound), tuple(stars))
+    return Module(name, path, tree.body, dict(bound), tuple(stars))
 
 
 def _bindings(body: Iterable[ast.stmt], package: str) -> Iterator[tuple[str, Symbol]]:
@@ -310,6 +332,14 @@ def _decorators(function: ast.FunctionDef) -> list[str]:
 
 def _is_property(function: ast.FunctionDef) -> bool:
     return not {"property", "cached_property"}.isdisjoint(_decorators(function))
+
+
+def _kind_of(name: str) -> str:
+    """Return what the files are called that hold a class of this name."""
+    for ending, kind in _KINDS.items():
+        if name.endswith(ending):
+            return kind
+    return "modeling"
 
 
 def _likeness(name: str, family: str) -> int:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 from rlinf_scaffold.bases.autos import causal_names, seeing_names
@@ -14,26 +13,11 @@ from rlinf_scaffold.bases.interpreter import Interpreter
 from rlinf_scaffold.bases.library import Class, External, Library
 from rlinf_scaffold.bases.values import Instance
 from rlinf_scaffold.errors import UnsupportedBaseError
+from rlinf_scaffold.families import Family, family_of
 from rlinf_scaffold.spec import Base
+from rlinf_scaffold.tiny import text_rules
 
 _MODEL_ROOT: Final = "PreTrainedModel"
-# Vision-language bases that a tiny checkpoint can be made of, by model type, each with
-# what its processor of videos imports.
-SERVED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        "gemma3": (),
-        "idefics3": (),
-        "internvl": ("torchvision",),
-        "llava": (),
-        "paligemma": (),
-        "qwen2_5_vl": ("torchvision",),
-        "qwen2_vl": ("torchvision",),
-        "qwen3_vl": ("torchvision",),
-        "smolvlm": ("num2words", "torchvision"),
-    }
-)
-_VIDEOS: Final = "video_processing_utils.py"
-
 _CAUSAL: Final = re.compile(r".*(ForCausalLM|LMHeadModel|WithLMHead)")
 _CLASSIFIER: Final = re.compile(
     r".*(For(\w*Classification|QuestionAnswering|MultipleChoice|NextSentencePrediction)"
@@ -42,9 +26,11 @@ _CLASSIFIER: Final = re.compile(
 _ENCODER: Final = re.compile(r".*For(MaskedLM|PreTraining)")
 _HEADS: Final = ("lm_head", "embed_out", "output_projection", "cls")
 _OTHER_INPUTS: Final = {"vision_config": "vision", "audio_config": "audio"}
-_IMAGES: Final = re.compile(r"(image_)?pixel_values(_images)?|image_patches")
-_NO_CAST: Final = "mm_encoder_outputs"
+_IMAGES: Final = re.compile(
+    r"(image_)?pixel_values(_images)?|image_patches|flattened_patches"
+)
 _CACHE: Final = "past_key_values"
+_PROCESSORS: Final = "logits_processor"
 
 
 def sees(forward_arguments: Collection[str]) -> bool:
@@ -60,21 +46,24 @@ def refuse_modality(library: Library, given: str, base: Base) -> None:
     """
     if base.modality == "text":
         return
-    lacking = _lacking(library, base)
-    if base.model_type not in SERVED:
+    family = family_of(base.model_type)
+    parts = base.processor.parts if base.processor else ()
+    unknown = [argument for argument, name in parts if not name]
+    lacking = _lacking(library, base, family)
+    if family.refusal:
+        reason = family.refusal
+    elif base.processor is None:
         reason = (
-            f"no tiny checkpoint of {base.model_type} can be made to prove a policy on "
-            f"it; vision-language bases are served for {', '.join(SERVED)}"
+            f"transformers has no processor for {base.model_type}, which would make its "
+            "inputs of text and images"
         )
-    elif base.model_type == "smolvlm" and _NO_CAST in base.forward_arguments:
-        reason = (
-            "in transformers 5 its forward gives images the dtype that FSDP keeps "
-            "weights in, not the one it computes in; use transformers 4"
-        )
+    elif unknown or not any("image_processor" in argument for argument, _ in parts):
+        what = " and ".join(unknown) or "part for images"
+        reason = f"no {what} of {base.processor_class} is known to transformers"
     elif lacking:
         reason = (
-            f"{base.processor_class} needs {' and '.join(lacking)}, which the "
-            "interpreter does not have: install it first"
+            f"{base.processor_class or base.class_name} needs {' and '.join(lacking)}, "
+            "which the interpreter does not have: install it first"
         )
     else:
         return
@@ -101,13 +90,14 @@ def refuse_parts(given: str, base: Base, usual: Base) -> None:
         raise UnsupportedBaseError(given, reason)
 
 
-def _lacking(library: Library, base: Base) -> list[str]:
-    """Return what the processor imports and the search path has not."""
-    if library.transformers is None or not (library.transformers / _VIDEOS).is_file():
+def _lacking(library: Library, base: Base, family: Family) -> list[str]:
+    """Return what a base or its processor imports and the search path has not."""
+    if library.transformers is None:
         return []
+    needed = (*(base.processor.packages if base.processor else ()), *family.packages)
     return [
         name
-        for name in SERVED.get(base.model_type, ())
+        for name in needed
         if not any(_holds(folder, name) for folder in library.search_path)
     ]
 
@@ -150,7 +140,8 @@ def refuse_forward(
     """
     kind = next((k for n, k in _OTHER_INPUTS.items() if n in config.attributes), None)
     if sees(forward_arguments):
-        if _CACHE in forward_arguments and _generates(library, cls):
+        caches = _CACHE in forward_arguments or delegates(library, cls)
+        if caches and _generates(library, cls):
             return
         reason = f"it generates no tokens with the {_CACHE} of its forward"
     elif kind is None:
@@ -178,15 +169,11 @@ def refuse_model(
         reason = f"it is an encoder-decoder{_instead(library, cls)}"
     elif not _has_head(library, model):
         reason = f"it has no language head{_instead(library, cls)}"
-    elif _asks_for_decoder(cls.node) and (
-        interpreter.attribute(config, "is_decoder") is not True
-    ):
-        reason = (
-            "it is an encoder unless its configuration says is_decoder: true; give a "
-            "folder whose config.json does"
-        )
     else:
-        return
+        kind = str(interpreter.attribute(config, "model_type"))
+        reason = text_rules().refusals.get(kind, "")
+        if not reason:
+            return
     raise UnsupportedBaseError(given, reason)
 
 
@@ -210,10 +197,44 @@ def _generates(library: Library, cls: Class) -> bool:
     )
 
 
-def _asks_for_decoder(node: ast.ClassDef) -> bool:
-    """Whether the class's own ``__init__`` branches on ``config.is_decoder``."""
+def delegates(library: Library, cls: Class) -> bool:
+    """Whether a class has an inner model generate, by a ``generate`` of its own."""
     return any(
-        isinstance(statement, ast.If)
+        ast.unparse(call.func).startswith("self.") for call in _generating(library, cls)
+    )
+
+
+def drops_processors(library: Library, cls: Class) -> bool:
+    """Whether a class takes logits processors in its ``generate``, and hands on none."""
+    own = _generate(library, cls)
+    if own is None or all(it.arg != _PROCESSORS for it in own.args.args):
+        return False
+    return not any(
+        keyword.arg == _PROCESSORS
+        for call in _generating(library, cls)
+        for keyword in call.keywords
+    )
+
+
+def _generate(library: Library, cls: Class) -> ast.FunctionDef | None:
+    owners = (owner for owner in library.lineage(cls) if isinstance(owner, Class))
+    own = (owner.methods.get("generate") for owner in owners)
+    return next((method for method in own if method is not None), None)
+
+
+def _generating(library: Library, cls: Class) -> list[ast.Call]:
+    """Return the calls of another ``generate`` in a class's own."""
+    return [
+        part
+        for part in ast.walk(_generate(library, cls) or ast.Pass())
+        if isinstance(part, ast.Call) and ast.unparse(part.func).endswith(".generate")
+    ]
+
+
+def asks_for_decoder(node: ast.ClassDef) -> bool:
+    """Whether a class's own ``__init__`` asks for ``config.is_decoder``."""
+    return any(
+        isinstance(statement, ast.If | ast.Assert)
         and "config.is_decoder" in ast.unparse(statement.test)
         for function in node.body
         if isinstance(function, ast.FunctionDef) and function.name == "__init__"
@@ -229,6 +250,6 @@ def _instead(library: Library, cls: Class) -> str:
         for name, symbol in cls.module.symbols.items()
         if name in causal
         and isinstance(symbol, ast.ClassDef)
-        and not _asks_for_decoder(symbol)
+        and not asks_for_decoder(symbol)
     ]
     return f"; did you mean {' or '.join(siblings)}?" if siblings else ""

@@ -9,19 +9,33 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, TypedDict
 
-from rlinf_scaffold.spec import Base
+from rlinf_scaffold.spec import Base, Processor
 
 FILE: Final = Path(__file__).with_name("catalogue.json")
 
 
+class Parts(TypedDict):
+    """A processor's parts."""
+
+    parts: list[list[str]]
+    tokens: list[list[str]]
+    texts: list[str]
+    packages: list[str]
+
+
 class Seeing(TypedDict, total=False):
-    """What is added where a base takes images."""
+    """What is added where a base takes images, or has a switch."""
 
     modality: str
     text_config: str
     processor_class: str
+    processor: Parts | None
     vision_layer_classes: list[str]
     mrope: bool
+    decoder_switch: bool
+    drops_processors: bool
+    head_owner: str
+    renames_weights: bool
 
 
 class Entry(Seeing):
@@ -67,6 +81,22 @@ def _base(name: str, entry: Entry) -> Base:
         modality=entry.get("modality", "text"),
         text_config=entry.get("text_config", ""),
         processor_class=entry.get("processor_class", ""),
+        processor=_processor(entry.get("processor")),
         vision_layer_classes=tuple(entry.get("vision_layer_classes", ())),
         mrope=entry.get("mrope", False),
+        decoder_switch=entry.get("decoder_switch", False),
+        drops_processors=entry.get("drops_processors", False),
+        head_owner=entry.get("head_owner", ""),
+        renames_weights=entry.get("renames_weights", False),
+    )
+
+
+def _processor(entry: Parts | None) -> Processor | None:
+    if entry is None:
+        return None
+    return Processor(
+        parts=tuple((argument, name) for argument, name in entry["parts"]),
+        tokens=tuple((name, text) for name, text in entry["tokens"]),
+        texts=tuple(entry["texts"]),
+        packages=tuple(entry["packages"]),
     )

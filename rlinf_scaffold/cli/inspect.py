@@ -24,6 +24,7 @@ def inspect(
     micro_batch: opt.MicroBatchOption = 32,
     tokens: opt.TokensOption = None,
     wrap: opt.WrapOption = None,
+    trust_remote_code: opt.ReadRemoteCodeOption = False,
     python: opt.PythonOption = None,
     output: opt.TextFormatOption = opt.TextFormat.TEXT,
 ) -> None:
@@ -32,7 +33,14 @@ def inspect(
     with ending_on_errors(as_json=as_json):
         if base is not None:
             training = _training(ranks, gpus_per_node, micro_batch, tokens, wrap or ())
-            _inspect_base(base, checkout, python, training, as_json=as_json)
+            _inspect_base(
+                base,
+                checkout,
+                python,
+                training,
+                trust=trust_remote_code,
+                as_json=as_json,
+            )
             return
         if ranks is not None:
             reason = "memory is planned for a base: give it with --base"
@@ -61,13 +69,14 @@ def _inspect_base(
     python: Path | None,
     training: Training | None,
     *,
+    trust: bool,
     as_json: bool,
 ) -> None:
     from rlinf_scaffold.commands.inspect_base import inspect_base as run
     from rlinf_scaffold.report.base import base_document, base_text
 
     start = None if checkout == Path() else checkout
-    inspection = run(base, start, python, training)
+    inspection = run(base, start, python, training, trust=trust)
     if as_json:
         print_json(base_document(inspection))
     else:

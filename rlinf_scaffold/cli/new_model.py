@@ -28,6 +28,7 @@ def new_model(
     name: opt.NameOption = None,
     base: opt.BaseOption = None,
     checkout: opt.CheckoutOption = Path(),
+    head: opt.HeadOption = "tokens",
     action_dim: opt.ActionDimOption = 7,
     action_chunks: opt.ActionChunksOption = 1,
     action_bins: opt.ActionBinsOption = 256,
@@ -63,6 +64,7 @@ def new_model(
         request = Request(
             spec=ModelSpec(
                 name=name,
+                head=head,
                 action_dim=action_dim,
                 action_chunks=action_chunks,
                 action_bins=action_bins,
@@ -116,5 +118,5 @@ def _ask(name: str | None, base: str | None) -> tuple[str, str]:
     return (
         name or typer.prompt("Name of the model (RLinf's model_type)"),
         base
-        or typer.prompt("Base (transformers class, package.module:Class or folder)"),
+        or typer.prompt("Base (class, model type, module:Class, folder or hub id)"),
     )

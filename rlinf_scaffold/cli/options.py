@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from rlinf_scaffold.heads import all_heads
 from rlinf_scaffold.smoke.launchers import Launcher
 
 
@@ -87,7 +88,14 @@ NameOption = Annotated[
 BaseOption = Annotated[
     str | None,
     typer.Option(
-        help="transformers class, package.module:Class, or a folder with config.json."
+        help="transformers class, model type, package.module:Class, folder, or hub id."
+    ),
+]
+HeadOption = Annotated[
+    str,
+    typer.Option(
+        metavar=f"<{'|'.join(head.name for head in all_heads())}>",
+        help="How hidden states become actions.",
     ),
 ]
 ActionDimOption = Annotated[int, typer.Option(help="Numbers per action.")]
@@ -192,7 +200,13 @@ InspectedBaseOption = Annotated[
     str | None,
     typer.Option(
         "--base",
-        help="Say what a base is: transformers class, package.module:Class, or folder.",
+        help="Say what a base is: all that new-model takes as --base.",
+    ),
+]
+ReadRemoteCodeOption = Annotated[
+    bool,
+    typer.Option(
+        "--trust-remote-code", help="Read a checkpoint's own code; nothing runs it."
     ),
 ]
 RanksOption = Annotated[

@@ -9,24 +9,27 @@ import libcst as cst
 
 from rlinf_scaffold.codemods.source import Edit, open_window, statement
 from rlinf_scaffold.errors import AnchorNotFoundError
-from rlinf_scaffold.syntax import find_function, parse
+from rlinf_scaffold.syntax import find_class, find_function, parse
 
 
-def add_branch(path: PurePosixPath, function: str, chain: int, text: str) -> Edit:
+def add_branch(
+    path: PurePosixPath, function: str, chain: int, text: str, *, owner: str = ""
+) -> Edit:
     """Return the edit that adds a branch behind a chain's last ``elif``.
 
     Args:
         path: named in the error.
-        function: the top-level function that holds the chain.
+        function: the function that holds the chain.
         chain: which of the function's own ``if`` statements it is, counted from 0.
         text: the branch, written as an ``if`` statement.
+        owner: the top-level class that the function is a method of, if it is one.
 
     Raises (when applied):
         AnchorNotFoundError: the function has no such ``if`` statement.
     """
 
     def apply(source: str) -> str:
-        node = find_function(parse(source, path).body, function)
+        node = _find(source, path, function, owner)
         chains = (
             [line for line in node.body if isinstance(line, ast.If)] if node else []
         )
@@ -45,6 +48,16 @@ def add_branch(path: PurePosixPath, function: str, chain: int, text: str) -> Edi
         return window.with_lines([cst.ensure_type(changed, cst.FunctionDef)])
 
     return apply
+
+
+def _find(
+    source: str, path: PurePosixPath, function: str, owner: str
+) -> ast.FunctionDef | None:
+    body = parse(source, path).body
+    if owner:
+        holder = find_class(body, owner)
+        body = holder.body if holder else []
+    return find_function(body, function)
 
 
 def _extend(chain: cst.If, branch: cst.If) -> cst.If:

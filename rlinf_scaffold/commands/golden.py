@@ -13,11 +13,12 @@ from rlinf_scaffold.changes import ChangeSet, FileChange, Kind
 from rlinf_scaffold.checkout import Checkout, Tree, walk_files
 from rlinf_scaffold.contracts import detect_contract
 from rlinf_scaffold.errors import GoldenWriteRefusedError
+from rlinf_scaffold.heads import find_head
 from rlinf_scaffold.layouts import Layout, all_layouts
 from rlinf_scaffold.manifest import FOLDER
 from rlinf_scaffold.planner import plan, resolve
 from rlinf_scaffold.rendering import templates_folder
-from rlinf_scaffold.spec import Base, ModelSpec
+from rlinf_scaffold.spec import Base, ModelSpec, Processor
 from rlinf_scaffold.surfaces.recipe import choose_recipe
 
 
@@ -68,8 +69,46 @@ _QWEN = Base(
     modality="vision",
     text_config="text_config",
     processor_class="Qwen2_5_VLProcessor",
+    processor=Processor(
+        parts=(
+            ("image_processor", "Qwen2VLImageProcessor"),
+            ("tokenizer", "PreTrainedTokenizerFast"),
+            ("video_processor", "Qwen2VLVideoProcessor"),
+        ),
+        texts=("<|image_pad|>", "<|video_pad|>"),
+        packages=("torchvision",),
+    ),
     vision_layer_classes=("Qwen2_5_VLVisionBlock",),
     mrope=True,
+)
+_PALIGEMMA = Base(
+    class_name="PaliGemmaForConditionalGeneration",
+    module="transformers",
+    config_class="PaliGemmaConfig",
+    config_module="transformers",
+    model_type="paligemma",
+    hidden_size=2048,
+    vocab_size=257152,
+    tie_word_embeddings=True,
+    layer_classes=("GemmaDecoderLayer", "SiglipEncoderLayer"),
+    lora_targets=_LLAMA.lora_targets,
+    forward_arguments=(
+        *("input_ids", "pixel_values", "attention_mask", "position_ids"),
+        *("past_key_values", "token_type_ids", "inputs_embeds", "labels"),
+        *("use_cache", "logits_to_keep"),
+    ),
+    modality="vision",
+    text_config="text_config",
+    processor_class="PaliGemmaProcessor",
+    processor=Processor(
+        parts=(
+            ("image_processor", "SiglipImageProcessor"),
+            ("tokenizer", "GemmaTokenizerFast"),
+        ),
+        tokens=(("image_token", "<image_token>"),),
+        texts=("<image>",),
+    ),
+    vision_layer_classes=("SiglipEncoderLayer",),
 )
 ARCHETYPES = (
     Archetype("text", ModelSpec(name="foo"), _LLAMA),
@@ -86,6 +125,12 @@ ARCHETYPES = (
         _LLAMA,
     ),
     Archetype("vision", ModelSpec(name="foo"), _QWEN),
+    Archetype(
+        "regression",
+        ModelSpec(name="foo", head="regression", action_chunks=8),
+        _LLAMA,
+    ),
+    Archetype("flow", ModelSpec(name="foo", head="flow", action_chunks=8), _PALIGEMMA),
 )
 
 
@@ -143,8 +188,13 @@ def _render_all() -> Iterator[tuple[PurePosixPath, str]]:
 
 def archetypes(tree: Tree) -> tuple[Archetype, ...]:
     """Return the archetypes that a checkout's workers can serve."""
-    sees = not detect_contract(tree).prepares_observations
-    return tuple(it for it in ARCHETYPES if sees or it.base.modality == "text")
+    if not detect_contract(tree).prepares_observations:
+        return ARCHETYPES
+    return tuple(
+        it
+        for it in ARCHETYPES
+        if it.base.modality == "text" and find_head(it.spec.head).answers_in_logits
+    )
 
 
 def practice_checkout(layout: Layout) -> Checkout:

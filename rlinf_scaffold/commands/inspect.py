@@ -16,6 +16,7 @@ from rlinf_scaffold.manifest import read_manifest
 from rlinf_scaffold.matching import AnyKind, Check, Kind, match
 from rlinf_scaffold.recipes import all_styles, facts
 from rlinf_scaffold.roster import Roster, read_roster
+from rlinf_scaffold.sft import read_sft
 from rlinf_scaffold.sites.scan import Scan, scan
 from rlinf_scaffold.sites.verdicts import Verdict, judge
 from rlinf_scaffold.sites.vocabulary import Vocabulary, read_vocabulary
@@ -120,7 +121,23 @@ def read_axes(tree: Tree) -> tuple[Axis, ...]:
         _axis(tree, "registration", {it: it.detect for it in all_layouts()}),
         _axis(tree, "runtime contract", {it: it.detect for it in all_contracts()}),
         _axis(tree, "YAML", {it: it.detect for it in all_styles()}, facts),
+        _demonstrations(tree),
     )
+
+
+def _demonstrations(tree: Tree) -> Axis:
+    """Return how the checkout trains on demonstrations, which no model depends on."""
+    try:
+        sft = read_sft(tree)
+    except SourceSyntaxError as error:
+        return Axis(axis="demonstrations", error=error)
+    name, title = "none", "no worker that a model can be wired in"
+    if sft.worker:
+        name, title = "batches", "the SFT worker hands batches over as they are"
+    if sft.worker and sft.pairs:
+        name, title = "pairs", "the SFT worker takes batches apart"
+    reasons = (str(it) if it.holds else f"missing: {it}" for it in sft.checks)
+    return Axis(axis="demonstrations", name=name, title=title, reasons=tuple(reasons))
 
 
 def _axis(

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rlinf_scaffold.bases import read_base
+from rlinf_scaffold.bases import read
+from rlinf_scaffold.bases.hub import the_hub
+from rlinf_scaffold.bases.portrait import portray
+from rlinf_scaffold.bases.provenance import Fact
+from rlinf_scaffold.bases.remote import refuse_remote
 from rlinf_scaffold.checkout import Checkout, find_checkout
 from rlinf_scaffold.engine import (
     FUNCTIONS,
@@ -67,6 +72,8 @@ class BaseInspection:
 
     Attributes:
         base: what it is, read from its source.
+        facts: all that was found, each with where it comes from.
+        findings: what is odd about a checkpoint, a sentence each.
         checkout: the checkout that it is read for, if there is one.
         memory: what a policy on it needs, if that was asked.
     """
@@ -74,6 +81,8 @@ class BaseInspection:
     base: Base
     checkout: Checkout | None
     memory: Plan | None
+    facts: tuple[Fact, ...] = ()
+    findings: tuple[str, ...] = ()
 
 
 def inspect_base(
@@ -81,31 +90,45 @@ def inspect_base(
     start: Path | None,
     given_python: Path | None,
     training: Training | None = None,
+    *,
+    trust: bool = False,
 ) -> BaseInspection:
     """Return what a base is, and what a policy on it needs of memory.
 
     Args:
-        given: a transformers class, ``package.module:Class``, or a folder.
+        given: a transformers class, a model type, ``package.module:Class``, a folder,
+            or a repository on the Hub.
         start: a checkout; None is the one that this is run in, if it is run in one.
         given_python: the interpreter that has torch and transformers.
         training: what memory is planned for; without it torch is not needed.
+        trust: whether code in a checkpoint is read.
 
     Raises:
         UnknownBaseError: nothing goes by that name; with suggestions.
         UnsupportedBaseError: nothing can be said of it; with the reason.
+        NotFetchedError: it may be on the Hub, but was not got from there.
         NotACheckoutError: a checkout is given that is none.
         InterpreterError: the interpreter has no torch or no transformers.
     """
     checkout = _find_checkout(start)
     root = checkout.root if checkout else Path.cwd()
     interpreter = probe_interpreter(find_python(root, given_python))
-    if training is None:
-        base, plan = read_base(given, interpreter.search_path), None
-    else:
+    if training is not None:
         _require(interpreter)
-        base = read_base(given, interpreter.search_path)
-        plan = _plan(checkout, interpreter, base, training)
-    return BaseInspection(base=base, checkout=checkout, memory=plan)
+    hub, path = the_hub(os.environ, interpreter.python), interpreter.search_path
+    found = read(given, path, hub, trust=trust)
+    plan = None
+    if training is not None:
+        if found.named is not None:
+            refuse_remote(given, found.named.cls)
+        plan = _plan(checkout, interpreter, found.base, training)
+    return BaseInspection(
+        base=found.base,
+        checkout=checkout,
+        memory=plan,
+        facts=portray(found, path),
+        findings=found.findings,
+    )
 
 
 def _find_checkout(start: Path | None) -> Checkout | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rlinf_scaffold.apply import apply, recover
 from rlinf_scaffold.bases import find_base
+from rlinf_scaffold.bases.hub import the_hub
 from rlinf_scaffold.changes import ChangeSet, Kind
 from rlinf_scaffold.checkout import Checkout, find_checkout
 from rlinf_scaffold.errors import DirtyFilesError
@@ -98,7 +100,10 @@ def new_model(
 
 def _resolve(checkout: Checkout, request: Request, python: Interpreter) -> Job:
     spec = request.spec
-    base = find_base(request.base, python.search_path)
+    hub = the_hub(os.environ, python.python)
+    base = find_base(
+        request.base, python.search_path, hub, trust=spec.trust_remote_code
+    )
     recorded = read_manifest(checkout, spec.name)
     if recorded is not None:
         # A class may have other defaults by now; a folder says what it holds.

@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 
 from rlinf_scaffold.discovery import discover
+from rlinf_scaffold.errors import InvalidAnswerError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,10 +16,14 @@ class Head:
     Attributes:
         name: the value of ``ModelSpec.head``, and the folder of its templates.
         title: one line for people.
+        settings: what the model's YAML holds for it alone, and its class is given.
+        answers_in_logits: whether actions are tokens, which workers can score.
     """
 
     name: str
     title: str
+    settings: tuple[str, ...]
+    answers_in_logits: bool = True
 
 
 def all_heads() -> tuple[Head, ...]:
@@ -27,5 +32,12 @@ def all_heads() -> tuple[Head, ...]:
 
 
 def find_head(name: str) -> Head:
-    """Return the head of this name; the command line offers no other."""
-    return next(head for head in all_heads() if head.name == name)
+    """Return the head of this name.
+
+    Raises:
+        InvalidAnswerError: there is none.
+    """
+    heads = {head.name: head for head in all_heads()}
+    if name not in heads:
+        raise InvalidAnswerError("--head", name, f"one of {', '.join(heads)}")
+    return heads[name]

@@ -4,4 +4,8 @@ from __future__ import annotations
 
 from rlinf_scaffold.heads import Head
 
-head = Head(name="tokens", title="discrete action tokens, one per number (OpenVLA)")
+head = Head(
+    name="tokens",
+    title="discrete action tokens, one per number (OpenVLA)",
+    settings=("n_action_bins",),
+)

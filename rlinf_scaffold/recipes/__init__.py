@@ -16,7 +16,7 @@ from rlinf_scaffold.inserters.draft import Draft
 from rlinf_scaffold.inserters.yaml_document import Keys, Value, leaves
 from rlinf_scaffold.matching import Check, match
 from rlinf_scaffold.spec import ModelSpec
-from rlinf_scaffold.usage import reads
+from rlinf_scaffold.usage import names, reads
 
 RECIPES = PurePosixPath("examples/embodiment/config")
 CHECKPOINT = "/path/to/model"
@@ -35,6 +35,8 @@ _PLACES: Mapping[str, tuple[Keys, ...]] = {
     "value head": ((*MODEL, "vh_mode"), (*MODEL, "add_value_head")),
     "FSDP's settings": (("actor", "fsdp"), ("actor", "fsdp_config")),
 }
+_ENGINES = PurePosixPath("rlinf/hybrid_engines/fsdp")
+_FSDP: Keys = ("actor", "fsdp_config")
 _PACKAGES = ("actor.model", "actor.fsdp_config", "weight_syncer")
 _ROLLOUTS = PurePosixPath("rlinf/workers/rollout/hf")
 _SAMPLERS = ("rollout", "algorithm")
@@ -167,6 +169,18 @@ def sampling_place(tree: Tree) -> tuple[str, str] | None:
         if found:
             return part, found
     return None
+
+
+def with_wrap_policy(draft: Draft, tree: Tree, layers: tuple[str, ...]) -> Draft:
+    """Return the recipe with FSDP wrapping the classes that the base really has."""
+    draft = draft.drop_comment((*_FSDP, "gradient_checkpointing"))
+    keys = (*_FSDP, "wrap_policy")
+    policy = {"transformer_layer_cls_to_wrap": list(layers)}
+    if not names(tree, _ENGINES, "wrap_policy"):
+        return draft
+    if draft.get(*keys) != policy:
+        draft = draft.remove(keys)
+    return draft.put(keys, policy)
 
 
 def facts(tree: Tree) -> Mapping[str, str]:

@@ -15,6 +15,7 @@ from rlinf_scaffold.memory.units import lora_elements
 from rlinf_scaffold.report.quantities import byte_words, count_words
 
 if TYPE_CHECKING:
+    from rlinf_scaffold.bases.provenance import Fact, Value
     from rlinf_scaffold.commands.inspect_base import BaseInspection
     from rlinf_scaffold.memory.plan import Plan, Row
     from rlinf_scaffold.memory.units import Lora, Unit, Wrapping
@@ -35,7 +36,8 @@ _ASSUMPTIONS = (
 
 def base_text(inspection: BaseInspection) -> RenderableType:
     """Return what a base is, and the plan of its memory if there is one."""
-    parts: list[RenderableType] = [_head(inspection.base)]
+    parts: list[RenderableType] = [_head(inspection.base), _facts(inspection.facts)]
+    parts.extend(Text(f"! {it}", style="yellow") for it in inspection.findings)
     if inspection.memory is not None:
         parts.extend(_memory(inspection.memory))
     return Group(*parts)
@@ -43,13 +45,26 @@ def base_text(inspection: BaseInspection) -> RenderableType:
 
 def _head(base: Base) -> RenderableType:
     given = base.checkpoint or f"the defaults of {base.config_class}"
-    tied = "tied" if base.tie_word_embeddings else "not tied"
-    return Group(
-        Text.assemble((base.class_name, "bold"), f" ({base.model_type}), {given}"),
-        _item(f"hidden size {base.hidden_size}, vocabulary {base.vocab_size}, {tied}"),
-        _item(f"layers to wrap: {', '.join(base.layer_classes)}"),
-        _item(f"linear layers in them: {', '.join(base.lora_targets)}"),
-    )
+    return Text.assemble((base.class_name, "bold"), f" ({base.model_type}), {given}")
+
+
+def _facts(facts: Sequence[Fact]) -> RenderableType:
+    """Return a row for each fact: what it is, its value, and where it comes from."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for fact in facts:
+        found = Text.assemble(_words(fact.value), (f"  ({fact.source})", "dim"))
+        table.add_row(Text(fact.name.replace("_", " ")), found)
+    return Padding(table, (0, 0, 0, 2), expand=False)
+
+
+def _words(value: Value) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key or _ROOT}: {found}" for key, found in value.items())
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "-"}[value]
+    return f"{value:,}" if isinstance(value, int) else value
 
 
 def _memory(plan: Plan) -> Iterator[RenderableType]:
@@ -143,7 +158,10 @@ def _item(sentence: str) -> RenderableType:
 def base_document(inspection: BaseInspection) -> Mapping[str, object]:
     """Return what a base is, and the plan of its memory or null.
 
-    ``base`` holds the facts of ``new-model``'s document. ``memory`` holds
+    ``base`` holds the facts of ``new-model``'s document; ``facts`` all that was found:
+    for each key its ``value`` and where it comes from, ``from``; ``findings`` what is odd
+    about a checkpoint, sentences. `docs/inspect_base.md` says what each is. ``memory``
+    holds
 
     - ``ranks``, ``gpus_per_node`` and ``batch``: what is planned for;
     - ``elements``: numbers that the base holds, without a value head;
@@ -160,6 +178,10 @@ def base_document(inspection: BaseInspection) -> Mapping[str, object]:
     return {
         "checkout": str(checkout.root) if checkout else None,
         "base": asdict(inspection.base),
+        "facts": {
+            it.name: {"value": it.value, "from": it.source} for it in inspection.facts
+        },
+        "findings": list(inspection.findings),
         "memory": _memory_document(plan) if plan else None,
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -58,6 +59,12 @@ def _is_loader(site: Site) -> bool:
     return site.path == LOADER and not _calls("get_peft_model")(site)
 
 
+def _loads_demonstrations(site: Site) -> bool:
+    builds = site.function.rpartition(".")[2] == "build_dataloader"
+    told = isinstance(site.around, ast.FunctionDef) and len(site.around.args.args) > 1
+    return builds and told and "sft" in site.path.parts
+
+
 def _is_mode(site: Site) -> bool:
     return any(has.keys_replaced(arm) == {"mode"} for arm in site.arms)
 
@@ -109,6 +116,13 @@ MEANINGS = (
         OK,
         "scaffolding adds what loads the model",
         "it is loaded here",
+    ),
+    Meaning(
+        "SFT: dataloader",
+        _loads_demonstrations,
+        OK,
+        "scaffolding adds what loads its demonstrations",
+        "its demonstrations are loaded here",
     ),
     Meaning(
         "observations",

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rlinf_scaffold.changes import FileChange
 from rlinf_scaffold.checkout import Tree
 from rlinf_scaffold.contracts import Contract, Terms
 from rlinf_scaffold.discovery import discover
 from rlinf_scaffold.engine import Engine
+from rlinf_scaffold.families import family_of
 from rlinf_scaffold.heads import Head
 from rlinf_scaffold.layouts import Layout
 from rlinf_scaffold.recipes import RecipeStyle, Settings
+from rlinf_scaffold.sft import Sft
 from rlinf_scaffold.spec import Base, ModelSpec
+from rlinf_scaffold.tiny import imposed_settings, text_rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,7 @@ class Job:
     recipes: RecipeStyle
     head: Head
     engine: Engine
+    sft: Sft = field(default_factory=Sft)
     views: tuple[str, ...] = ()
 
     @property
@@ -46,12 +50,17 @@ class Job:
         return {
             "spec": self.spec,
             "base": self.base,
+            "family": family_of(self.base.model_type),
             "layout": self.layout,
             "contract": self.contract,
             "terms": self.terms,
+            "head": self.head,
             "recipes": self.recipes,
             "engine": self.engine,
+            "sft": self.sft,
             "views": self.views,
+            "imposed": imposed_settings(self.base),
+            "decoding": text_rules().decoding.get(self.base.model_type, ""),
         }
 
 

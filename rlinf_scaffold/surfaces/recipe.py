@@ -29,11 +29,11 @@ from rlinf_scaffold.recipes import (
     recipe_path,
     recipe_paths,
     sampling_place,
+    with_wrap_policy,
 )
 from rlinf_scaffold.rendering import render
 from rlinf_scaffold.spec import ModelSpec
 from rlinf_scaffold.surfaces import Job, Surface
-from rlinf_scaffold.usage import names
 
 _OPTION = "--from-recipe"
 _TEMPLATE = "model.yaml.j2"
@@ -44,8 +44,6 @@ _LOSSES = (*_CRITIC_LOSSES, "actor", "embodied_grpo", "grpo")
 _CRITIC_ADVANTAGES = ("embodied_gae", "gae", "ppo")
 _GROUP_ADVANTAGES = ("embodied_grpo", "grpo")
 _ENVIRONMENTS = ("env.train", "env.eval")
-_ENGINES = PurePosixPath("rlinf/hybrid_engines/fsdp")
-_FSDP: Keys = ("actor", "fsdp_config")
 # Where recipes name checkpoints, besides in the settings of the model.
 _CHECKPOINTS: tuple[Keys, ...] = (
     ("actor", "checkpoint_load_path"),
@@ -135,7 +133,9 @@ def _unfitness(draft: Draft, spec: ModelSpec) -> str:
     if loss not in _LOSSES:
         return f"its algorithm.loss_type is {loss!r}; the model trains with PPO or GRPO"
     if draft.get("actor", "enable_sft_co_train"):
-        return "it trains on demonstrations too, which the model has no loss for"
+        return (
+            "it trains on demonstrations too, which actors load for other models only"
+        )
     if critic and not spec.value_head:
         return "it trains a critic: give one of GRPO, or a model with a value head"
     return ""
@@ -160,7 +160,7 @@ def _derive(tree: Tree, source: PurePosixPath, job: Job) -> str:
     named = draft.set(_names(draft, job.spec), uncommented=_CHECKPOINTS)
     draft = job.recipes.adapt(tree, named, model)
     draft = _with_sampling(draft, tree, job.spec)
-    draft = _with_wrap_policy(draft, tree, job.base.layer_classes)
+    draft = with_wrap_policy(draft, tree, job.base.layer_classes)
     draft = _with_algorithm(draft, job.spec, chunks)
     return _with_steps(draft, tree, job.spec.action_chunks).text
 
@@ -201,18 +201,6 @@ def _with_sampling(draft: Draft, tree: Tree, spec: ModelSpec) -> Draft:
         return draft.put(("algorithm", "length_params", "max_new_token"), tokens)
     sampling = {**_SAMPLING, "max_new_tokens": tokens}
     return draft.put(("rollout", "sampling_params"), sampling)
-
-
-def _with_wrap_policy(draft: Draft, tree: Tree, layers: tuple[str, ...]) -> Draft:
-    """Return the recipe with FSDP wrapping the classes that the base really has."""
-    draft = draft.drop_comment((*_FSDP, "gradient_checkpointing"))
-    keys = (*_FSDP, "wrap_policy")
-    policy = {"transformer_layer_cls_to_wrap": list(layers)}
-    if not names(tree, _ENGINES, "wrap_policy"):
-        return draft
-    if draft.get(*keys) != policy:
-        draft = draft.remove(keys)
-    return draft.put(keys, policy)
 
 
 def _with_algorithm(draft: Draft, spec: ModelSpec, old_chunks: Value) -> Draft:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 from rlinf_scaffold.checkout import python_files
-from rlinf_scaffold.sites import Line
+from rlinf_scaffold.sft import BUILDER
+from rlinf_scaffold.sites import Line, Site
 from rlinf_scaffold.sites.features import other_passes, refuses
 from rlinf_scaffold.syntax import parse
 from rlinf_scaffold.traps import Ground, Snag, Trap
@@ -34,12 +35,19 @@ def _find(ground: Ground) -> Iterator[Snag]:
         if site.path.is_relative_to(_WORKERS)
         and refuses(site.arm_for(name))
         and not ground.acting.isdisjoint(site.named)
+        and not _is_wired(site, ground)
     ]
     if refusals:
         where = ", ".join(
             f"{site.function.rpartition('.')[2]} ({site.where})" for site in refusals
         )
         yield Snag(refusals[0].where, f"These refuse {name} by its type: {where}.")
+
+
+def _is_wired(site: Site, ground: Ground) -> bool:
+    """Whether a site is where scaffolding has the model's demonstrations loaded."""
+    builds = site.function.rpartition(".")[2] == BUILDER
+    return builds and site.path == ground.job.sft.worker
 
 
 def _passes(ground: Ground) -> Mapping[str, Line]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,6 +39,20 @@ def folder(root: Path, config: object) -> str:
 
 def test_class_name_gives_every_fact(site: Path) -> None:
     assert find_base("ToyForCausalLM", [site]) == TOY
+
+
+@pytest.mark.parametrize(
+    ("model_type", "class_name"),
+    [
+        ("toy", "ToyForCausalLM"),
+        ("hybrid_v1", "HybridV1LMHeadModel"),
+        ("see", "SeeForConditionalGeneration"),
+    ],
+)
+def test_model_type_means_the_class_of_the_auto_tables(
+    site: Path, model_type: str, class_name: str
+) -> None:
+    assert read_base(model_type, [site]) == read_base(class_name, [site])
 
 
 def test_first_entry_that_has_transformers_wins(site: Path, tmp_path: Path) -> None:
@@ -116,9 +131,36 @@ def test_folder_with_a_nested_text_config(site: Path, tmp_path: Path) -> None:
     assert find_base(folder(tmp_path, config), [site]).hidden_size == 32
 
 
-def test_folder_lets_an_encoder_decode(site: Path, tmp_path: Path) -> None:
-    config = {"architectures": ["EncLMHeadModel"], "is_decoder": True}
-    assert find_base(folder(tmp_path, config), [site]).class_name == "EncLMHeadModel"
+@pytest.mark.parametrize("said", [{}, {"is_decoder": False}, {"is_decoder": True}])
+def test_an_encoder_is_made_to_decode(
+    site: Path, tmp_path: Path, said: dict[str, object]
+) -> None:
+    config = {"architectures": ["EncLMHeadModel"], **said}
+    found = find_base(folder(tmp_path, config), [site])
+    assert (found.class_name, found.decoder_switch) == ("EncLMHeadModel", True)
+
+
+def test_most_bases_have_no_switch(site: Path) -> None:
+    found = find_base("ToyForCausalLM", [site])
+    assert (found.decoder_switch, found.renames_weights) == (False, False)
+    assert not {"decoder_switch", "renames_weights"} & found.facts().keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "renamed"),
+    [
+        ("", False),
+        ('NAMES = {"other": 1}', False),
+        ('NAMES = {"toy": 1}', True),
+        ('NAMES = {"ToyForCausalLM": 1}', True),
+    ],
+)
+def test_names_of_weights(
+    old_site: Path, tmp_path: Path, text: str, renamed: bool
+) -> None:
+    site = Path(shutil.copytree(old_site, tmp_path / "site"))
+    (site / "transformers" / "conversion_mapping.py").write_text(text)
+    assert find_base("ToyForCausalLM", [site]).renames_weights is renamed
 
 
 def test_settings_decide_what_is_built(site: Path, tmp_path: Path) -> None:
@@ -138,13 +180,13 @@ def test_folder_cannot_make_the_reader_run_away(
 
 UNKNOWN = [
     ("Toy", "; did you mean ToyForCausalLM?"),
-    ("toy", "; did you mean ToyForCausalLM?"),
     ("TOYFORCAUSALLM", "; did you mean ToyForCausalLM"),
     ("ToyForCausal", "; did you mean ToyForCausalLM"),
-    ("hybrid_v1", "; did you mean HybridV1LMHeadModel"),
+    ("hybrid_v2", "; did you mean hybrid_v1?"),
+    ("tpy", "; did you mean toy"),
     ("Qqqqqqqqqq", "transformers$"),
-    ("some/model", "the folder some/model, which holds no config.json"),
-    ("", "which holds no config.json"),
+    ("some/model", "the folder some/model, which is not there"),
+    ("", "a class of transformers, a model type, package.module:Class, a folder with"),
     ("no.such:Thing", "the search path, which has no module no.such"),
     (":", "which has no module"),
     ("own.model:OwnMode", "own.model; did you mean own.model:OwnModel"),

@@ -14,6 +14,7 @@ from rlinf_scaffold.bases.library import Library
 from rlinf_scaffold.bases.shipped import parse_catalogue
 
 ACCEPTED = [
+    "EncLMHeadModel",
     "HybridV1LMHeadModel",
     "LookForCausalLM",
     "OddGenerator",
@@ -36,6 +37,7 @@ def test_facts_of_vision_are_those_of_what_sees(site: Path) -> None:
     assert seeing.keys() - text.keys() == {
         "modality",
         "text_config",
+        "processor",
         "processor_class",
         "vision_layer_classes",
         "mrope",

@@ -39,7 +39,6 @@ def test_harmless(
     assert checkpoint.model_type == model_type
 
 
-REMOTE = "config.json needs remote code: loading it executes "
 HUB = "code from the Hub to execute"
 REFUSED = [
     ("{", "config.json is no JSON: "),
@@ -57,11 +56,6 @@ REFUSED = [
     ({"attn_implementation": "a/b"}, f"sets attn_implementation to 'a/b', {HUB}"),
     ({"x": [{"_attn_implementation": "a/b"}]}, f"_attn_implementation to 'a/b', {HUB}"),
     ({"attn_implementation": {"": "a/b"}}, f"sets attn_implementation to 'a/b', {HUB}"),
-    (
-        {"auto_map": {"AutoConfig": "c.Conf", "AutoTokenizer": ["t.Tok", None]}},
-        f"{REMOTE}c.Conf, t.Tok, which is not read without trust",
-    ),
-    ({"auto_map": "m.Model"}, f"{REMOTE}m.Model, which"),
 ]
 
 
@@ -75,3 +69,30 @@ def test_refused(tmp_path: Path, config: object, words: str) -> None:
     with pytest.raises(UnsupportedBaseError) as caught:
         read_checkpoint(where)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("auto_map", "remote"),
+    [
+        (None, {}),
+        ({}, {}),
+        ("m.Model", {"auto_map": "m.Model"}),
+        (
+            {"AutoConfig": "c.Conf", "AutoTokenizer": ["t.Tok", None]},
+            {"AutoConfig": "c.Conf", "AutoTokenizer": "t.Tok"},
+        ),
+    ],
+)
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_code_of_its_own(
+    tmp_path: Path, auto_map: object, remote: object, is_nested: bool
+) -> None:
+    config = {"auto_map": auto_map}
+    where = folder(tmp_path, {"text_config": config} if is_nested else config)
+    assert read_checkpoint(where).remote == remote
+
+
+def test_files_may_lie_elsewhere(tmp_path: Path) -> None:
+    folder(tmp_path, {"model_type": "toy"})
+    checkpoint = read_checkpoint("some/repository", tmp_path)
+    assert (checkpoint.folder, checkpoint.path) == ("some/repository", tmp_path)

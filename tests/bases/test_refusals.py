@@ -11,14 +11,13 @@ from reading import snippet
 from rlinf_scaffold.bases import find_base
 from rlinf_scaffold.bases.library import Library
 from rlinf_scaffold.bases.refusals import (
-    SERVED,
     refuse_modality,
     refuse_parts,
     sees,
 )
 from rlinf_scaffold.commands.golden import ARCHETYPES
 from rlinf_scaffold.errors import UnsupportedBaseError
-from rlinf_scaffold.rendering import templates_folder
+from rlinf_scaffold.spec import Processor
 
 REFUSED = [
     ("ToyConfig", "it is not a model: PreTrainedModel is not among its ancestors"),
@@ -31,11 +30,6 @@ REFUSED = [
     ),
     ("EncForMaskedLM", "it is an encoder and generates no tokens"),
     (
-        "EncLMHeadModel",
-        "it is an encoder unless its configuration says is_decoder: true; give a "
-        "folder whose config.json does",
-    ),
-    (
         "SeqForConditionalGeneration",
         "it is an encoder-decoder; did you mean SeqForCausalLM?",
     ),
@@ -46,9 +40,8 @@ REFUSED = [
     ),
     (
         "SeeForConditionalGeneration",
-        "no tiny checkpoint of see can be made to prove a policy on it; vision-language "
-        "bases are served for gemma3, idefics3, internvl, llava, paligemma, qwen2_5_vl, "
-        "qwen2_vl, qwen3_vl, smolvlm",
+        "transformers has no processor for see, which would make its inputs of text and "
+        "images",
     ),
     (
         "SeeForCaptions",
@@ -116,41 +109,26 @@ def test_audio(tmp_path: Path) -> None:
 QWEN = next(it.base for it in ARCHETYPES if it.base.modality == "vision")
 
 
-def test_there_is_a_tiny_checkpoint_for_each_that_is_served() -> None:
-    folder = templates_folder() / "smoke/vision/families"
-    assert {path.stem for path in folder.iterdir()} == set(SERVED)
+LIBRARY = ("transformers/__init__.py", "transformers/video_processing_utils.py")
 
 
 @pytest.mark.parametrize(
-    ("files", "reason"),
+    ("files", "is_served"),
     [
-        ((), ""),
-        (("transformers/__init__.py",), ""),
-        (("transformers/__init__.py", "transformers/video_processing_utils.py"), "no"),
-        (
-            (
-                *("transformers/__init__.py", "transformers/video_processing_utils.py"),
-                "torchvision/__init__.py",
-            ),
-            "",
-        ),
-        (
-            (
-                *("transformers/__init__.py", "transformers/video_processing_utils.py"),
-                "torchvision.py",
-            ),
-            "",
-        ),
+        ((), True),
+        (LIBRARY, False),
+        ((*LIBRARY, "torchvision/__init__.py"), True),
+        ((*LIBRARY, "torchvision.py"), True),
     ],
 )
 def test_what_the_processor_needs(
-    files: tuple[str, ...], reason: str, tmp_path: Path
+    files: tuple[str, ...], is_served: bool, tmp_path: Path
 ) -> None:
     for name in files:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     library = Library((tmp_path,))
-    if not reason:
+    if is_served:
         refuse_modality(library, "Qwen", QWEN)
         return
     words = "Qwen2_5_VLProcessor needs torchvision, which the interpreter does not have"
@@ -158,23 +136,23 @@ def test_what_the_processor_needs(
         refuse_modality(library, "Qwen", QWEN)
 
 
+@pytest.mark.parametrize(
+    ("processor", "words"),
+    [
+        (None, "transformers has no processor for qwen2_5_vl"),
+        (Processor(parts=(("tokenizer", "T"),)), "no part for images of Qwen2_5_VL"),
+        (Processor(parts=(("image_processor", ""),)), "no image_processor of Qwen2_5"),
+    ],
+)
+def test_a_processor_that_cannot_be_made(
+    processor: Processor | None, words: str
+) -> None:
+    with pytest.raises(UnsupportedBaseError, match=words):
+        refuse_modality(Library(()), "Qwen", replace(QWEN, processor=processor))
+
+
 def test_a_text_model_needs_nothing() -> None:
     refuse_modality(Library(()), "Llama", ARCHETYPES[0].base)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "is_refused"),
-    [(("pixel_values",), False), (("pixel_values", "mm_encoder_outputs"), True)],
-)
-def test_smolvlm_of_transformers_5(
-    arguments: tuple[str, ...], is_refused: bool
-) -> None:
-    base = replace(QWEN, model_type="smolvlm", forward_arguments=arguments)
-    if is_refused:
-        with pytest.raises(UnsupportedBaseError, match="use transformers 4"):
-            refuse_modality(Library(()), "SmolVLM", base)
-    else:
-        refuse_modality(Library(()), "SmolVLM", base)
 
 
 def test_a_checkpoint_of_other_parts() -> None:
@@ -183,3 +161,12 @@ def test_a_checkpoint_of_other_parts() -> None:
     words = "made of Gemma2DecoderLayer, and the tiny checkpoint to prove it on of Qwen"
     with pytest.raises(UnsupportedBaseError, match=words):
         refuse_parts("here", other, QWEN)
+
+
+def test_refused_by_its_model_type(old_site: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    text = '{"architectures": ["ToyForCausalLM"], "model_type": "xlnet"}'
+    (folder / "config.json").write_text(text)
+    with pytest.raises(UnsupportedBaseError, match="both directions"):
+        find_base(str(folder), [old_site])

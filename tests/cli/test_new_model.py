@@ -93,6 +93,7 @@ def test_again_says_that_all_is_in_place(
         (("--name", "openvla"), 4, "the name 'openvla' is already taken"),
         (("--name", "Foo"), 2, "--name 'Foo': must be a lower-case identifier"),
         (("--base", "LamaForCausalLM"), 5, "did you mean LlamaForCausalLM"),
+        (("--head", "diffusion"), 2, "one of flow, regression, tokens"),
         (("--action-dim", "0"), 2, "--action-dim 0: must be at least 1"),
         (("--from-recipe", "no"), 2, "--from-recipe 'no': there is no"),
         (("--python", "/no/python"), 23, "/no/python cannot be started"),

@@ -89,6 +89,20 @@ def test_counts_the_ifs_of_the_function_alone() -> None:
     assert after == before + "    elif kind == 'new':\n        x = 2\n"
 
 
+def test_counts_the_ifs_of_the_method_alone() -> None:
+    function = "def f():\n    if a:\n        b\n"
+    method = "    def f(self):\n        if c:\n            d\n"
+    before = f"{function}\n\nclass A:\n{method}\n\nclass B:\n{method}"
+    after = edit(before, PATH, add_branch(PATH, "f", 0, BRANCH, owner="B"))
+    assert after == before + "        elif kind == 'new':\n            x = 2\n"
+
+
+def test_refuses_a_class_that_is_not_there() -> None:
+    source = "def f():\n    if a:\n        b\n"
+    with pytest.raises(AnchorNotFoundError):
+        edit(source, PATH, add_branch(PATH, "f", 0, BRANCH, owner="B"))
+
+
 @pytest.mark.parametrize("source", REFUSED.values(), ids=REFUSED)
 def test_refuses_where_there_is_no_chain(source: str) -> None:
     text = (

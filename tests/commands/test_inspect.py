@@ -21,7 +21,7 @@ from rlinf_scaffold.recipes import detect_style
 from rlinf_scaffold.spec import ModelSpec
 from rlinf_scaffold.wiring import CONFIG, LOADER
 
-AXES = ["registration", "runtime contract", "YAML"]
+AXES = ["registration", "runtime contract", "YAML", "demonstrations"]
 
 
 @pytest.mark.parametrize("layout", TREES)
@@ -30,7 +30,8 @@ def test_says_what_a_checkout_is_and_why(layout: str, tmp_path: Path) -> None:
     found = inspect(checkout.root)
     assert [axis.axis for axis in found.axes] == AXES
     names = [layout, detect_contract(checkout).name, detect_style(checkout).name]
-    assert [axis.name for axis in found.axes] == names
+    assert [axis.name for axis in found.axes[:3]] == names
+    assert found.axes[3].name in ("none", "batches", "pairs")
     for axis in found.axes:
         assert axis.error is None
         assert axis.title
@@ -69,7 +70,7 @@ def test_what_is_not_certain_is_said_and_the_rest_too(
     assert isinstance(axes[0].error, error)
     assert axes[0].name == ""
     assert bool(axes[0].reasons) is (error is UnknownLayoutError)
-    assert [bool(axis.name) for axis in axes[1:]] == [True, True]
+    assert [bool(axis.name) for axis in axes[1:]] == [True, True, True]
 
 
 def test_says_what_each_layout_found_and_missed() -> None:
@@ -85,7 +86,8 @@ def test_says_what_each_layout_found_and_missed() -> None:
 
 
 def test_an_empty_tree_is_certain_of_nothing() -> None:
-    assert not any(axis.name for axis in read_axes(MemoryTree()))
+    names = {axis.axis: axis.name for axis in read_axes(MemoryTree())}
+    assert names == {**dict.fromkeys(AXES, ""), "demonstrations": "none"}
 
 
 @pytest.mark.parametrize("layout", TREES)

@@ -15,6 +15,7 @@ from rlinf_scaffold.errors import (
     InvalidAnswerError,
     NotACheckoutError,
     UnknownBaseError,
+    UnsupportedBaseError,
 )
 from rlinf_scaffold.layouts import LOADER
 from rlinf_scaffold.memory.plan import LORA, Cluster, Plan
@@ -214,3 +215,20 @@ def test_a_checkout_is_only_read(tmp_path: Path) -> None:
     before = sorted(checkout.root.rglob("*"))
     plan_of(tmp_path, checkout=checkout.root)
     assert sorted(checkout.root.rglob("*")) == before
+
+
+def test_code_that_is_trusted_is_read_and_gives_no_plan(tmp_path: Path) -> None:
+    python = write_zoo(tmp_path)
+    (zoo,) = tmp_path.rglob("zoo.py")
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    (folder / "modeling_zoo.py").write_bytes(zoo.read_bytes())
+    (folder / "config.json").write_text(
+        '{"auto_map": {"AutoModel": "modeling_zoo.ZooForCausalLM"}, "hidden_size": 24}'
+    )
+    found = inspect_base(str(folder), None, python, trust=True)
+    assert (found.base.class_name, found.base.hidden_size) == ("ZooForCausalLM", 24)
+    assert found.findings == ("it has no weights: config.json alone was read",)
+    assert {fact.name for fact in found.facts} >= {"class", "cache", "remote_code"}
+    with pytest.raises(UnsupportedBaseError, match="stands in modeling_zoo"):
+        inspect_base(str(folder), None, python, TRAINING, trust=True)

@@ -21,16 +21,20 @@ class Subject:
         name: what the page calls it.
         layout: the practice checkout.
         base: the class that the policy extends.
+        head: how it acts.
     """
 
     name: str
     layout: str
     base: str
+    head: str = "tokens"
 
 
 TEXT = Subject("text", "registry", "LlamaForCausalLM")
 POSITIONS = Subject("learnt positions, tied", "registry", "GPT2LMHeadModel")
 IMAGES = Subject("images", "registry", "LlavaForConditionalGeneration")
+GAUSSIAN = Subject("Gaussian", "registry", "LlamaForCausalLM", "regression")
+FLOW = Subject("flow matching", "registry", "LlamaForCausalLM", "flow")
 LOGITS = Subject("logits", "string_chain", "LlamaForCausalLM")
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from mutants.mutant import POSITIONS, mutant, policy
 
-_TRAINING_POSITIONS = """            position_ids=position_ids,
-            use_cache=False,"""
-_TRAINING_MASK = """            attention_mask=attention_mask,
-            position_ids=position_ids,
-            use_cache=False,"""
+_TRAINING_POSITIONS = (
+    '            "position_ids": (attention_mask.cumsum(dim=-1) - 1).clamp(min=0),\n'
+)
+_TRAINING_MASK = '"attention_mask": attention_mask,\n            "position_ids"'
 
 MUTANTS = (
     mutant(
@@ -71,7 +70,7 @@ MUTANTS = (
         policy(
             _TRAINING_MASK,
             _TRAINING_MASK.replace(
-                "=attention_mask", "=torch.ones_like(attention_mask)"
+                ": attention_mask", ": torch.ones_like(attention_mask)"
             ),
         ),
     ),
@@ -79,16 +78,16 @@ MUTANTS = (
         "attention mask dropped in the rollout",
         "The rollout attends to padding, training does not.",
         policy(
-            "            **inputs,\n            do_sample",
-            '            inputs["input_ids"],\n'
-            '            attention_mask=torch.ones_like(inputs["input_ids"]),\n'
-            "            do_sample",
+            "                **inputs,\n                do_sample",
+            '                inputs["input_ids"],\n'
+            '                attention_mask=torch.ones_like(inputs["input_ids"]),\n'
+            "                do_sample",
         ),
     ),
     mutant(
         "position ids dropped in training",
         "Padding shifts the positions of the prompt in training.",
-        policy(_TRAINING_POSITIONS, "            use_cache=False,"),
+        policy(_TRAINING_POSITIONS, ""),
         of=POSITIONS,
     ),
     mutant(

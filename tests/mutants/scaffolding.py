@@ -27,7 +27,8 @@ def scaffolded(subject: Subject) -> Tree:
     tree = practice_checkout(layout)
     paths = walk_files(tree, PurePosixPath())
     practice = MemoryTree({path: tree.read(path) or "" for path in paths})
-    spec = replace(SPEC, recipe=str(choose_recipe(practice, SPEC)))
+    asked = replace(SPEC, head=subject.head)
+    spec = replace(asked, recipe=str(choose_recipe(practice, asked)))
     job = resolve(practice, spec, find_base(subject.base, ()))
     return Overlay(practice).write(plan(practice, job))
 

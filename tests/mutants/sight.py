@@ -17,8 +17,8 @@ MUTANTS = (
         "image ignored in training",
         "Training looks at black images, the rollout does not.",
         policy(
-            "inputs.update(input_ids=input_ids, attention_mask=attention_mask)",
-            "inputs.update(input_ids=input_ids, attention_mask=attention_mask)\n"
+            "inputs = self._flatten_images(prompts)",
+            "inputs = self._flatten_images(prompts)\n"
             '        inputs["pixel_values"] = inputs["pixel_values"] * 0',
         ),
         of=IMAGES,

@@ -7,6 +7,9 @@ from types import ModuleType
 
 from mutants import (
     actions,
+    demonstrations,
+    flow,
+    gaussian,
     logits,
     prompts,
     sampling,
@@ -24,7 +27,10 @@ _MODULES: tuple[ModuleType, ...] = (
     sight,
     values,
     training,
+    demonstrations,
     wiring,
+    gaussian,
+    flow,
     logits,
 )
 THEMES: Mapping[str, tuple[Mutant, ...]] = {

@@ -7,16 +7,11 @@ from pathlib import Path
 
 import pytest
 from mutants.mutant import NAME
-from mutants.running import (
-    Candidate,
-    Verdict,
-    digest,
-    judge,
-    read_verdict,
-    versions_of,
-)
+from mutants.running import Verdict, candidate, judge, verdict_of
+from warm.runs import Ended, digest, versions_of
 
 from rlinf_scaffold.checkout import MemoryTree
+from rlinf_scaffold.smoke.junit import parse_junit
 from rlinf_scaffold.surfaces.smoke_test import smoke_test_path
 
 BASE = "LlamaForCausalLM"
@@ -60,12 +55,10 @@ PASSED = """<testsuites><testsuite name="pytest"><testcase name="test_good"/>
     ],
 )
 def test_reads_the_first_proof_that_failed(
-    tmp_path: Path, junit: str | None, status: int, verdict: Verdict
+    junit: str | None, status: int, verdict: Verdict
 ) -> None:
-    path = tmp_path / "junit.xml"
-    if junit is not None:
-        path.write_text(junit)
-    assert read_verdict(path, status) == verdict
+    proofs = parse_junit(junit) if junit is not None else ()
+    assert verdict_of(Ended(status, 1.0, 0, proofs, "")) == verdict
     assert verdict.survived == (status == 0)
 
 
@@ -91,7 +84,7 @@ def test_what_is_kept_is_not_run_again(tmp_path: Path) -> None:
     kept.write_text(json.dumps(asdict(verdict)))
     told: list[str] = []
     verdicts = judge(
-        [Candidate("a", tree, BASE)],
+        [candidate("a", tree, BASE)],
         tmp_path,
         PYTHON,
         lambda name, _: told.append(name),
@@ -119,7 +112,7 @@ def test_together(world):
 def test_first_without_other_ranks_then_whole(tmp_path: Path) -> None:
     fates = {"good": (True, True), "bad": (False, True), "bad together": (True, False)}
     wanted = [
-        Candidate(
+        candidate(
             name,
             MemoryTree({TEST: SHARED.format(alone=alone, together=together)}),
             BASE,

@@ -21,8 +21,8 @@ MUTANTS = (
         "too few logits kept",
         "The base computes no logits for the first action token.",
         policy(
-            "logits_to_keep=self.num_action_tokens + 1,",
-            "logits_to_keep=self.num_action_tokens,",
+            "logits_to_keep=self.num_action_tokens + 1\n",
+            "logits_to_keep=self.num_action_tokens\n",
         ),
     ),
     mutant(
@@ -43,15 +43,15 @@ MUTANTS = (
     mutant(
         "dropout active",
         "Training draws at random what the rollout did not.",
-        policy("                setattr(config, key, 0.0)", "                pass"),
+        policy("setattr(part, key, 0.0)", "pass"),
     ),
     mutant(
         "inputs changed in place",
         "A second epoch finds prompts with the answer at their end.",
         policy(
-            '        input_ids = torch.cat([forward_inputs["input_ids"], action_tokens], dim=1)\n',
-            '        input_ids = torch.cat([forward_inputs["input_ids"], action_tokens], dim=1)\n'
-            '        forward_inputs["input_ids"] = input_ids\n',
+            "        inputs = self._append_tokens(forward_inputs, action_tokens)\n",
+            "        inputs = self._append_tokens(forward_inputs, action_tokens)\n"
+            '        forward_inputs["input_ids"] = inputs["input_ids"]\n',
         ),
     ),
     mutant(

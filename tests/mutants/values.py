@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from mutants.mutant import models, mutant, policy
 
-_TRAINING = "self._compute_values(outputs.hidden_states[-1][:, first_position])"
-_ROLLOUT = "self._compute_values(generated.hidden_states[0][-1][:, -1])"
+_TRAINING = "self._compute_values(hidden_states[0][:, first_position])"
+_ROLLOUT = "self._compute_values(hidden_states[0][:, -1])"
+_RECORDED = "hook = self.get_output_embeddings().register_forward_pre_hook("
 _VALUES = "return self.value_head(hidden_states).float()"
-_REBUILT = (
-    "            model.value_head = model._build_value_head()"
-    ".to(weight.device, weight.dtype)"
-)
+_REBUILT = "setattr(model, name, head.to(weight.device, weight.dtype))"
+_MISSING = 'for name in sorted({key.partition(".")[0] for key in missing}):'
 _LAST = """            bias_last=False,
         )"""
 
@@ -39,9 +38,8 @@ MUTANTS = (
     ),
     mutant(
         "value of an inner layer",
-        "Both read the value one layer below the last.",
-        policy(_ROLLOUT, _ROLLOUT.replace("[0][-1]", "[0][-2]")),
-        policy(_TRAINING, _TRAINING.replace("states[-1]", "states[-2]")),
+        "Both read the value before the last normalization.",
+        policy(_RECORDED, _RECORDED.replace("get_output_embeddings()", "model.norm")),
     ),
     mutant(
         "value head detached from the backbone",
@@ -71,17 +69,17 @@ MUTANTS = (
     mutant(
         "value head left as transformers made it",
         "What the checkpoint lacks keeps the base's initialization.",
-        policy(_REBUILT, "            del weight"),
+        policy(_REBUILT, "del head"),
     ),
     mutant(
         "value head never initialized",
         "The head holds whatever was in memory.",
         policy(
             _REBUILT,
-            "            model.value_head = (\n"
-            '                model._build_value_head().to("meta")\n'
-            "                .to_empty(device=weight.device).to(weight.dtype)\n"
-            "            )",
+            _REBUILT.replace(
+                "to(weight.device, ",
+                'to("meta").to_empty(device=weight.device).to(',
+            ),
         ),
     ),
     mutant(
@@ -90,13 +88,13 @@ MUTANTS = (
         policy(
             _REBUILT,
             f"{_REBUILT}\n"
-            '            torch.nn.init.constant_(model.value_head.mlp[0].bias, float("nan"))',
+            '            torch.nn.init.constant_(head.mlp[0].bias, float("nan"))',
         ),
     ),
     mutant(
         "value head rebuilt on every load",
         "What a checkpoint has of the head is thrown away.",
-        policy("        if missing:\n", '        if hasattr(model, "value_head"):\n'),
+        policy(_MISSING, "for name in [it for it in HEADS if hasattr(model, it)]:"),
     ),
     mutant(
         "value head in another dtype",

@@ -98,10 +98,10 @@ MUTANTS = (
         "tied weights broken",
         "The language head is a copy of the embeddings that it should share.",
         policy(
-            "        if missing:\n",
+            "        weight = model.get_input_embeddings().weight\n",
             "        head = model.get_output_embeddings()\n"
             "        head.weight = torch.nn.Parameter(head.weight.detach().clone())\n"
-            "        if missing:\n",
+            "        weight = model.get_input_embeddings().weight\n",
         ),
         of=POSITIONS,
     ),

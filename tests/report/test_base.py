@@ -10,6 +10,7 @@ from rich.console import Console
 from trees import LLAMA
 from units import llama
 
+from rlinf_scaffold.bases.provenance import Fact
 from rlinf_scaffold.checkout import Checkout
 from rlinf_scaffold.commands.inspect_base import BaseInspection
 from rlinf_scaffold.memory.anatomy import Anatomy
@@ -30,11 +31,24 @@ def plan_for(ranks: int) -> Plan:
 
 
 PLAN = plan_for(64)
+FACTS = (
+    Fact("class", "transformers.Llama", "a class of transformers; llama.py:7"),
+    Fact("hidden_size", 4096, "config.json: hidden_size"),
+    Fact("tie_word_embeddings", False, "default of LlamaConfig, llama.py:9"),
+    Fact("tokenizer", None, "nothing says it"),
+    Fact("special_tokens", {"bos_token_id": 1, "[pad]": 2}, "config.json"),
+    Fact("towers", {"": "Llama"}, "llama.py:8"),
+    Fact("lora_targets", ("q_proj", "v_proj"), "PEFT's mapping for llama"),
+)
 HEAD = """\
 [Llama]ForCausalLM (llama), the defaults of LlamaConfig
-  - hidden size 4096, vocabulary 32000, not tied
-  - layers to wrap: LlamaDecoderLayer
-  - linear layers in them: down_proj, gate_proj, k_proj, o_proj, q_proj, up_proj, v_proj
+  class                transformers.Llama  (a class of transformers; llama.py:7)
+  hidden size          4,096  (config.json: hidden_size)
+  tie word embeddings  no  (default of LlamaConfig, llama.py:9)
+  tokenizer            -  (nothing says it)
+  special tokens       bos_token_id: 1, [pad]: 2  (config.json)
+  towers               (root): Llama  (llama.py:8)
+  lora targets         q_proj, v_proj  (PEFT's mapping for llama)
 """
 MEMORY = """
 Units of fsdp: 8,032,424,704 elements, 8,030,261,248 of them the base's; with LoRA 90,284,800 train
@@ -70,18 +84,19 @@ def shown(inspection: BaseInspection, width: int = 400) -> str:
 
 
 def inspection_of(memory: Plan | None = None) -> BaseInspection:
-    return BaseInspection(base=BASE, checkout=None, memory=memory)
+    return BaseInspection(base=BASE, checkout=None, memory=memory, facts=FACTS)
 
 
 def test_says_what_a_base_is() -> None:
     assert shown(inspection_of()) == HEAD
 
 
-def test_says_which_folder_it_was_read_from() -> None:
+def test_says_which_folder_it_was_read_from_and_what_is_odd() -> None:
     base = replace(BASE, checkpoint="/models/llama", tie_word_embeddings=True)
-    lines = shown(replace(inspection_of(), base=base)).splitlines()
+    odd = ("It has no [weights].",)
+    lines = shown(replace(inspection_of(), base=base, findings=odd)).splitlines()
     assert lines[0] == "[Llama]ForCausalLM (llama), /models/llama"
-    assert lines[1].endswith("vocabulary 32000, tied")
+    assert lines[-1] == "! It has no [weights]."
 
 
 def test_shows_the_units_and_what_each_rank_holds() -> None:
@@ -116,7 +131,12 @@ def test_the_tables_fit_a_terminal() -> None:
 def test_the_document_has_bytes_and_elements() -> None:
     inspection = replace(inspection_of(PLAN), checkout=Checkout(Path("/rl")))
     document = json.loads(json.dumps(base_document(inspection)))
-    assert document.keys() == {"checkout", "base", "memory"}
+    assert document.keys() == {"checkout", "base", "facts", "findings", "memory"}
+    assert list(document["facts"]) == [fact.name for fact in FACTS]
+    assert document["facts"]["lora_targets"] == {
+        "value": ["q_proj", "v_proj"],
+        "from": "PEFT's mapping for llama",
+    }
     assert document["checkout"] == "/rl"
     assert document["base"]["layer_classes"] == ["LlamaDecoderLayer"]
     memory = document["memory"]

@@ -9,7 +9,11 @@ from rlinf_scaffold.surfaces import Surface, all_surfaces
 
 SPEC = ModelSpec(name="foo")
 # Surfaces that only some generations have.
+WITHOUT_SFT = {*TREES} - {"enum_imports", "registry"}
 ABSENT = {
+    "SFT data": WITHOUT_SFT,
+    "SFT dataloader": WITHOUT_SFT,
+    "SFT recipe": WITHOUT_SFT,
     "model YAML": {"string_chain", "vla_string_chain"},
     "observations": {*TREES} - {"string_chain"},
 }

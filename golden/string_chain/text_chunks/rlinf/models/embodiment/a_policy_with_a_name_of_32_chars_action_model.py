@@ -37,6 +37,9 @@ from transformers.generation import GenerationConfig
 
 from rlinf.models.embodiment.modules.value_head import ValueHead
 
+# Modules that the base does not have.
+HEADS = ["value_head"]
+
 
 def load_config_and_processor(
     model_path: str, trust_remote_code: bool = False
@@ -69,14 +72,14 @@ def load_config_and_processor(
 
 
 def find_action_token_end(
-    tokenizer: PreTrainedTokenizerBase, vocab_size: int, n_action_bins: int
+    tokenizer: PreTrainedTokenizerBase, vocab_size: int, count: int
 ) -> int:
-    """Find the highest run of `n_action_bins` ids that holds no special token.
+    """Find the highest run of `count` ids that holds no special token.
 
     Args:
         tokenizer: Tokenizer of the checkpoint.
         vocab_size: Number of rows of the language head.
-        n_action_bins: Length of the run.
+        count: Length of the run.
 
     Returns:
         The id just past the run.
@@ -86,13 +89,13 @@ def find_action_token_end(
     """
     reserved = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
     end = vocab_size
-    while end >= n_action_bins:
-        blocking = [token for token in reserved if end - n_action_bins <= token < end]
+    while end >= count:
+        blocking = [token for token in reserved if end - count <= token < end]
         if not blocking:
             return end
         end = min(blocking)
     raise ValueError(
-        f"No {n_action_bins} consecutive token ids below {vocab_size} are free of "
+        f"No {count} consecutive token ids below {vocab_size} are free of "
         "special tokens: lower n_action_bins or extend the vocabulary."
     )
 
@@ -208,9 +211,11 @@ class APolicyWithANameOf32CharsForRLActionPrediction(LlamaForCausalLM):
     ):
         # Training is in train mode, where dropout would give other log-probabilities
         # than the rollout had.
-        for key, value in config.to_dict().items():
-            if "drop" in key and isinstance(value, float):
-                setattr(config, key, 0.0)
+        parts = [part for part in vars(config).values() if hasattr(part, "to_dict")]
+        for part in [config, *parts]:
+            for key, value in part.to_dict().items():
+                if "drop" in key and isinstance(value, float):
+                    setattr(part, key, 0.0)
         super().__init__(config)
         for key, value in (("hidden_size", hidden_size), ("vocab_size", vocab_size)):
             if value is not None and value != getattr(config, key):
@@ -228,7 +233,7 @@ class APolicyWithANameOf32CharsForRLActionPrediction(LlamaForCausalLM):
             self.value_head = self._build_value_head()
 
     def _build_value_head(self) -> ValueHead:
-        return ValueHead(self.config.hidden_size)
+        return ValueHead(self.get_output_embeddings().weight.shape[1])
 
     @classmethod
     def from_pretrained(
@@ -237,7 +242,7 @@ class APolicyWithANameOf32CharsForRLActionPrediction(LlamaForCausalLM):
         """Load a checkpoint of the base, or one that was saved from this class.
 
         transformers overwrites the initialization of modules that the checkpoint lacks,
-        and may leave them on the meta device, so such a value head is built anew.
+        and may leave them on the meta device, so such heads are built anew.
 
         Args:
             pretrained_model_name_or_path: Folder or hub id of the checkpoint.
@@ -248,7 +253,7 @@ class APolicyWithANameOf32CharsForRLActionPrediction(LlamaForCausalLM):
             The model, every parameter of which is loaded or initialized.
 
         Raises:
-            ValueError: If weights other than the value head's are missing.
+            ValueError: If weights of the base are missing.
         """
         # Without config, transformers keeps keyword arguments that the configuration
         # knows, such as hidden_size, from the constructor.
@@ -264,15 +269,16 @@ class APolicyWithANameOf32CharsForRLActionPrediction(LlamaForCausalLM):
 
         missing = set(loading_info["missing_keys"])
         missing.update(name for name, p in model.named_parameters() if p.is_meta)
-        absent = sorted(key for key in missing if not key.startswith("value_head."))
+        absent = sorted(key for key in missing if key.partition(".")[0] not in HEADS)
         if absent:
             raise ValueError(
                 f"{pretrained_model_name_or_path} is no checkpoint of "
                 f"LlamaForCausalLM: it lacks {absent[:5]}."
             )
-        if missing:
-            weight = model.get_input_embeddings().weight
-            model.value_head = model._build_value_head().to(weight.device, weight.dtype)
+        weight = model.get_input_embeddings().weight
+        for name in sorted({key.partition(".")[0] for key in missing}):
+            head = getattr(model, f"_build_{name}")()
+            setattr(model, name, head.to(weight.device, weight.dtype))
         return model
 
     def setup_config_and_processor(

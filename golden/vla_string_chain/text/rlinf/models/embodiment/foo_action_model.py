@@ -21,6 +21,8 @@ and actions are un-normalized from there with the dataset's q01 and q99.
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Optional
 
 import numpy as np
@@ -45,7 +47,10 @@ from rlinf.models.embodiment.model_utils import (
 )
 from rlinf.models.embodiment.modules.value_head import ValueHead
 
-# Temperature and top_p travel to the trainer as integers in these units: FSDP casts
+# Modules that the base does not have.
+HEADS = ["value_head"]
+
+# Sampling parameters travel to the trainer as integers in these units: FSDP casts
 # every floating point input to its parameter dtype, and bfloat16 turns 0.7 into 0.6992.
 SAMPLING_UNITS = 1_000_000
 
@@ -81,14 +86,14 @@ def load_config_and_processor(
 
 
 def find_action_token_end(
-    tokenizer: PreTrainedTokenizerBase, vocab_size: int, n_action_bins: int
+    tokenizer: PreTrainedTokenizerBase, vocab_size: int, count: int
 ) -> int:
-    """Find the highest run of `n_action_bins` ids that holds no special token.
+    """Find the highest run of `count` ids that holds no special token.
 
     Args:
         tokenizer: Tokenizer of the checkpoint.
         vocab_size: Number of rows of the language head.
-        n_action_bins: Length of the run.
+        count: Length of the run.
 
     Returns:
         The id just past the run.
@@ -98,13 +103,13 @@ def find_action_token_end(
     """
     reserved = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
     end = vocab_size
-    while end >= n_action_bins:
-        blocking = [token for token in reserved if end - n_action_bins <= token < end]
+    while end >= count:
+        blocking = [token for token in reserved if end - count <= token < end]
         if not blocking:
             return end
         end = min(blocking)
     raise ValueError(
-        f"No {n_action_bins} consecutive token ids below {vocab_size} are free of "
+        f"No {count} consecutive token ids below {vocab_size} are free of "
         "special tokens: lower n_action_bins or extend the vocabulary."
     )
 
@@ -237,9 +242,11 @@ class FooForRLActionPrediction(LlamaForCausalLM):
     ):
         # Training is in train mode, where dropout would give other log-probabilities
         # than the rollout had.
-        for key, value in config.to_dict().items():
-            if "drop" in key and isinstance(value, float):
-                setattr(config, key, 0.0)
+        parts = [part for part in vars(config).values() if hasattr(part, "to_dict")]
+        for part in [config, *parts]:
+            for key, value in part.to_dict().items():
+                if "drop" in key and isinstance(value, float):
+                    setattr(part, key, 0.0)
         super().__init__(config)
         for key, value in (("hidden_size", hidden_size), ("vocab_size", vocab_size)):
             if value is not None and value != getattr(config, key):
@@ -259,7 +266,7 @@ class FooForRLActionPrediction(LlamaForCausalLM):
     def _build_value_head(self) -> ValueHead:
         # torch.nn.init knows the gain of relu, but not of gelu, ValueHead's default.
         return ValueHead(
-            input_dim=self.config.hidden_size,
+            input_dim=self.get_output_embeddings().weight.shape[1],
             hidden_sizes=(512, 128),
             output_dim=1,
             activation="relu",
@@ -273,7 +280,7 @@ class FooForRLActionPrediction(LlamaForCausalLM):
         """Load a checkpoint of the base, or one that was saved from this class.
 
         transformers overwrites the initialization of modules that the checkpoint lacks,
-        and may leave them on the meta device, so such a value head is built anew.
+        and may leave them on the meta device, so such heads are built anew.
 
         Args:
             pretrained_model_name_or_path: Folder or hub id of the checkpoint.
@@ -284,7 +291,7 @@ class FooForRLActionPrediction(LlamaForCausalLM):
             The model, every parameter of which is loaded or initialized.
 
         Raises:
-            ValueError: If weights other than the value head's are missing.
+            ValueError: If weights of the base are missing.
         """
         # Without config, transformers keeps keyword arguments that the configuration
         # knows, such as hidden_size, from the constructor.
@@ -300,15 +307,16 @@ class FooForRLActionPrediction(LlamaForCausalLM):
 
         missing = set(loading_info["missing_keys"])
         missing.update(name for name, p in model.named_parameters() if p.is_meta)
-        absent = sorted(key for key in missing if not key.startswith("value_head."))
+        absent = sorted(key for key in missing if key.partition(".")[0] not in HEADS)
         if absent:
             raise ValueError(
                 f"{pretrained_model_name_or_path} is no checkpoint of "
                 f"LlamaForCausalLM: it lacks {absent[:5]}."
             )
-        if missing:
-            weight = model.get_input_embeddings().weight
-            model.value_head = model._build_value_head().to(weight.device, weight.dtype)
+        weight = model.get_input_embeddings().weight
+        for name in sorted({key.partition(".")[0] for key in missing}):
+            head = getattr(model, f"_build_{name}")()
+            setattr(model, name, head.to(weight.device, weight.dtype))
         return model
 
     def setup_config_and_processor(
@@ -454,21 +462,11 @@ class FooForRLActionPrediction(LlamaForCausalLM):
             return super().forward(**kwargs)
 
         action_tokens = data["action_tokens"].flatten(start_dim=1)
-        prompt_mask = data["attention_mask"]
-        input_ids = torch.cat([data["input_ids"], action_tokens], dim=1)
-        attention_mask = torch.cat(
-            [prompt_mask, prompt_mask.new_ones(action_tokens.shape)], dim=1
-        )
-        position_ids = (attention_mask.cumsum(dim=-1) - 1).clamp(min=0)
-
-        outputs = super().forward(
-            input_ids=input_ids,
-            attention_mask=attention_mask,
-            position_ids=position_ids,
-            use_cache=False,
-            output_hidden_states=compute_values,
-            logits_to_keep=self.num_action_tokens + 1,
-        )
+        inputs = self._append_tokens(data, action_tokens)
+        with self._record_hidden_states() as hidden_states:
+            outputs = super().forward(
+                **inputs, logits_to_keep=self.num_action_tokens + 1
+            )
 
         # The logits at one position are those of the next token.
         first_position = -self.num_action_tokens - 1
@@ -481,12 +479,54 @@ class FooForRLActionPrediction(LlamaForCausalLM):
                 compute_entropy,
             )
         if compute_values and hasattr(self, "value_head"):
-            values = self._compute_values(outputs.hidden_states[-1][:, first_position])
+            values = self._compute_values(hidden_states[0][:, first_position])
         return {
             "logprobs": logprobs if compute_logprobs else None,
             "entropy": entropy,
             "values": values,
         }
+
+    def _append_tokens(
+        self, prompts: dict[str, torch.Tensor], tokens: torch.LongTensor
+    ) -> dict[str, Any]:
+        """Return arguments of the base that append tokens to prompts.
+
+        Args:
+            prompts: What `_prepare_inputs` returned, and maybe more; not modified.
+            tokens: Token ids, shape [B, T].
+
+        Returns:
+            Arguments of the base, for sequences of the length L + T.
+        """
+        prompt_mask = prompts["attention_mask"]
+        attention_mask = torch.cat(
+            [prompt_mask, prompt_mask.new_ones(tokens.shape)], dim=1
+        )
+        return {
+            "input_ids": torch.cat([prompts["input_ids"], tokens], dim=1),
+            "attention_mask": attention_mask,
+            "position_ids": (attention_mask.cumsum(dim=-1) - 1).clamp(min=0),
+            "use_cache": False,
+        }
+
+    @contextmanager
+    def _record_hidden_states(self) -> Iterator[list[torch.Tensor]]:
+        """Record what the language head reads.
+
+        Bases differ in which hidden states they return, and return none where FSDP2 has
+        given them another class.
+
+        Yields:
+            A list that gets a tensor of shape [B, L, hidden_size] with each forward pass.
+        """
+        hidden_states = []
+        hook = self.get_output_embeddings().register_forward_pre_hook(
+            lambda head, arguments: hidden_states.append(arguments[0])
+        )
+        try:
+            yield hidden_states
+        finally:
+            hook.remove()
 
     def _evaluate_action_tokens(
         self,
@@ -575,25 +615,24 @@ class FooForRLActionPrediction(LlamaForCausalLM):
             do_sample, temperature, top_k, top_p, inputs["input_ids"]
         )
 
-        has_value_head = hasattr(self, "value_head")
-        generated = self.generate(
-            **inputs,
-            do_sample=do_sample,
-            output_hidden_states=has_value_head,
-            logits_processor=LogitsProcessorList(
-                [
-                    ActionTokenLogitsProcessor(
-                        self.first_action_token, self.n_action_bins, sampling
-                    )
-                ]
-            ),
-        )
+        with self._record_hidden_states() as hidden_states:
+            generated = self.generate(
+                **inputs,
+                do_sample=do_sample,
+                logits_processor=LogitsProcessorList(
+                    [
+                        ActionTokenLogitsProcessor(
+                            self.first_action_token, self.n_action_bins, sampling
+                        )
+                    ]
+                ),
+            )
         action_tokens = generated.sequences[:, -self.num_action_tokens :]
         logprobs, _ = self._evaluate_action_tokens(
             torch.stack(generated.logits, dim=1), action_tokens, sampling
         )
-        if has_value_head:
-            values = self._compute_values(generated.hidden_states[0][-1][:, -1])
+        if hasattr(self, "value_head"):
+            values = self._compute_values(hidden_states[0][:, -1])
         else:
             values = torch.zeros_like(logprobs[:, :1])
 

@@ -49,7 +49,10 @@ from rlinf.models.embodiment.model_utils import (
 )
 from rlinf.models.embodiment.modules.value_head import ValueHead
 
-# Temperature and top_p travel to the trainer as integers in these units: FSDP casts
+# Modules that the base does not have.
+HEADS = ["value_head"]
+
+# Sampling parameters travel to the trainer as integers in these units: FSDP casts
 # every floating point input to its parameter dtype, and bfloat16 turns 0.7 into 0.6992.
 SAMPLING_UNITS = 1_000_000
 
@@ -102,14 +105,14 @@ def load_config_and_processor(
 
 
 def find_action_token_end(
-    tokenizer: PreTrainedTokenizerBase, vocab_size: int, n_action_bins: int
+    tokenizer: PreTrainedTokenizerBase, vocab_size: int, count: int
 ) -> int:
-    """Find the highest run of `n_action_bins` ids that holds no special token.
+    """Find the highest run of `count` ids that holds no special token.
 
     Args:
         tokenizer: Tokenizer of the checkpoint.
         vocab_size: Number of rows of the language head.
-        n_action_bins: Length of the run.
+        count: Length of the run.
 
     Returns:
         The id just past the run.
@@ -119,13 +122,13 @@ def find_action_token_end(
     """
     reserved = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
     end = vocab_size
-    while end >= n_action_bins:
-        blocking = [token for token in reserved if end - n_action_bins <= token < end]
+    while end >= count:
+        blocking = [token for token in reserved if end - count <= token < end]
         if not blocking:
             return end
         end = min(blocking)
     raise ValueError(
-        f"No {n_action_bins} consecutive token ids below {vocab_size} are free of "
+        f"No {count} consecutive token ids below {vocab_size} are free of "
         "special tokens: lower n_action_bins or extend the vocabulary."
     )
 
@@ -153,6 +156,24 @@ def resolve_unnorm_key(norm_stats: dict[str, Any], unnorm_key: Optional[str]) ->
         f"{sorted(norm_stats)}. They are read from dataset_statistics.json beside the "
         "weights, or from norm_stats in config.json."
     )
+
+
+def adopt_weight_names(class_name: str) -> None:
+    """Let a class read the weights that its base reads under older names.
+
+    Args:
+        class_name: The class that inherits from Qwen2_5_VLForConditionalGeneration.
+    """
+    try:
+        from transformers.conversion_mapping import (
+            get_checkpoint_conversion_mapping,
+            register_checkpoint_conversion_mapping,
+        )
+    except ImportError:  # transformers 4, where a class inherits them
+        return
+    names = get_checkpoint_conversion_mapping("Qwen2_5_VLForConditionalGeneration")
+    if names is not None:
+        register_checkpoint_conversion_mapping(class_name, names, overwrite=True)
 
 
 def to_image(view: Any, image_size: tuple[int, int]) -> Image.Image:
@@ -183,8 +204,6 @@ def find_image_placeholder(config: PretrainedConfig, processor: ProcessorMixin) 
     Returns:
         Text that the processor expands to the tokens of one image.
     """
-    if getattr(processor, "boi_token", None):
-        return str(processor.boi_token)
     image = str(getattr(processor, "image_token", "<image>"))
     start = getattr(config, "vision_start_token_id", None)
     end = getattr(config, "vision_end_token_id", None)
@@ -194,22 +213,39 @@ def find_image_placeholder(config: PretrainedConfig, processor: ProcessorMixin) 
     return f"{before}{image}{after}"
 
 
-def adopt_weight_names(class_name: str) -> None:
-    """Let a class read the weights that its base reads under older names.
+def cast_inputs(
+    layer: torch.nn.Module, arguments: tuple[Any, ...]
+) -> Optional[tuple[Any, ...]]:
+    """Give a layer what it reads in the dtype of its weights.
+
+    Bases give images the one that FSDP keeps weights in, which may compute in another.
 
     Args:
-        class_name: The class that inherits from Qwen2_5_VLForConditionalGeneration.
+        layer: A layer with weights.
+        arguments: Its positional arguments.
+
+    Returns:
+        The same, floating point tensors in the dtype that the weights have by now; None
+        where nothing is to be cast.
     """
-    try:
-        from transformers.conversion_mapping import (
-            get_checkpoint_conversion_mapping,
-            register_checkpoint_conversion_mapping,
-        )
-    except ImportError:  # transformers 4, where a class inherits them
-        return
-    names = get_checkpoint_conversion_mapping("Qwen2_5_VLForConditionalGeneration")
-    if names is not None:
-        register_checkpoint_conversion_mapping(class_name, names, overwrite=True)
+    dtype = layer.weight.dtype
+    if not dtype.is_floating_point or not arguments:
+        return None
+    first = arguments[0]
+    if not torch.is_tensor(first) or not first.is_floating_point():
+        return None
+    return (first.to(dtype), *arguments[1:])
+
+
+def join_tensors(value: Any) -> torch.Tensor:
+    """Return what a processor made for one sample as one tensor.
+
+    Args:
+        value: A tensor, numbers, or lists of tensors, one for each image.
+    """
+    if isinstance(value, (list, tuple)) and value and not np.isscalar(value[0]):
+        return torch.cat([join_tensors(item) for item in value])
+    return torch.as_tensor(value)
 
 
 def stack_samples(
@@ -231,18 +267,22 @@ def stack_samples(
     """
     batch = {}
     for key in (*TOKEN_INPUTS, *IMAGE_INPUTS):
-        if key not in samples[0]:
+        if samples[0].get(key) is None:
             continue
-        values = [torch.as_tensor(sample[key]) for sample in samples]
+        values = [join_tensors(sample[key]) for sample in samples]
         if key in TOKEN_INPUTS:
             longest = max(value.shape[1] for value in values)
             if longest > length:
                 raise ValueError(
                     f"A prompt has {longest} tokens, but max_prompt_length is {length}."
                 )
-            fill = pad_token_id if key == "input_ids" else 0
+            fill = {"input_ids": pad_token_id, "image_patches_indices": -1}.get(key, 0)
             values = [
-                F.pad(value, (length - value.shape[1], 0), value=fill)
+                F.pad(
+                    value,
+                    (0, 0) * (value.ndim - 2) + (length - value.shape[1], 0),
+                    value=fill,
+                )
                 for value in values
             ]
             batch[key] = torch.cat(values)
@@ -385,11 +425,12 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration):
         self.image_size = tuple(image_size)
         if add_value_head:
             self.value_head = self._build_value_head()
+        self._cast_images()
 
     def _build_value_head(self) -> ValueHead:
         # torch.nn.init knows the gain of relu, but not of gelu, ValueHead's default.
         return ValueHead(
-            input_dim=self.config.text_config.hidden_size,
+            input_dim=self.get_output_embeddings().weight.shape[1],
             hidden_sizes=(512, 128),
             output_dim=1,
             activation="relu",
@@ -408,7 +449,7 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration):
         """Load a checkpoint of the base, or one that was saved from this class.
 
         transformers overwrites the initialization of modules that the checkpoint lacks,
-        and may leave them on the meta device, so such a value head is built anew.
+        and may leave them on the meta device, so such heads are built anew.
 
         Args:
             pretrained_model_name_or_path: Folder or hub id of the checkpoint.
@@ -419,7 +460,7 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration):
             The model, every parameter of which is loaded or initialized.
 
         Raises:
-            ValueError: If weights other than the value head's are missing.
+            ValueError: If weights of the base are missing.
         """
         # Without config, transformers keeps keyword arguments that the configuration
         # knows, such as hidden_size, from the constructor.
@@ -436,15 +477,16 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration):
 
         missing = set(loading_info["missing_keys"])
         missing.update(name for name, p in model.named_parameters() if p.is_meta)
-        absent = sorted(key for key in missing if not key.startswith("value_head."))
+        absent = sorted(key for key in missing if key.partition(".")[0] not in HEADS)
         if absent:
             raise ValueError(
                 f"{pretrained_model_name_or_path} is no checkpoint of "
                 f"Qwen2_5_VLForConditionalGeneration: it lacks {absent[:5]}."
             )
-        if missing:
-            weight = model.get_input_embeddings().weight
-            model.value_head = model._build_value_head().to(weight.device, weight.dtype)
+        weight = model.get_input_embeddings().weight
+        for name in sorted({key.partition(".")[0] for key in missing}):
+            head = getattr(model, f"_build_{name}")()
+            setattr(model, name, head.to(weight.device, weight.dtype))
         return model
 
     def setup_config_and_processor(
@@ -602,24 +644,10 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration):
             return super().forward(**kwargs)
 
         action_tokens = data["action_tokens"].flatten(start_dim=1)
-        prompt_mask = data["attention_mask"]
-        input_ids = torch.cat([data["input_ids"], action_tokens], dim=1)
-        attention_mask = torch.cat(
-            [prompt_mask, prompt_mask.new_ones(action_tokens.shape)], dim=1
-        )
-        inputs = self._flatten_images(data)
-        if "mm_token_type_ids" in inputs:
-            inputs["mm_token_type_ids"] = F.pad(
-                inputs["mm_token_type_ids"], (0, self.num_action_tokens)
-            )
-        inputs.update(input_ids=input_ids, attention_mask=attention_mask)
-        self._forget_positions()
-
+        inputs = self._append_tokens(data, action_tokens)
         with self._record_hidden_states() as hidden_states:
             outputs = super().forward(
-                **inputs,
-                use_cache=False,
-                logits_to_keep=self.num_action_tokens + 1,
+                **inputs, logits_to_keep=self.num_action_tokens + 1
             )
 
         # The logits at one position are those of the next token.
@@ -638,6 +666,35 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration):
             "logprobs": logprobs if compute_logprobs else None,
             "entropy": entropy,
             "values": values,
+        }
+
+    def _append_tokens(
+        self, prompts: dict[str, torch.Tensor], tokens: torch.LongTensor
+    ) -> dict[str, Any]:
+        """Return arguments of the base that append tokens to prompts.
+
+        Args:
+            prompts: What `_prepare_inputs` returned, and maybe more; not modified.
+            tokens: Token ids, shape [B, T].
+
+        Returns:
+            Arguments of the base, for sequences of the length L + T.
+        """
+        prompt_mask = prompts["attention_mask"]
+        attention_mask = torch.cat(
+            [prompt_mask, prompt_mask.new_ones(tokens.shape)], dim=1
+        )
+        inputs = self._flatten_images(prompts)
+        if "mm_token_type_ids" in inputs:
+            inputs["mm_token_type_ids"] = F.pad(
+                inputs["mm_token_type_ids"], (0, tokens.shape[1])
+            )
+        self._forget_positions()
+        return {
+            **inputs,
+            "input_ids": torch.cat([prompts["input_ids"], tokens], dim=1),
+            "attention_mask": attention_mask,
+            "use_cache": False,
         }
 
     @contextmanager
@@ -747,11 +804,11 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration):
             do_sample, temperature, top_k, top_p, inputs["input_ids"]
         )
 
-        has_value_head = hasattr(self, "value_head")
         self._forget_positions()
         with self._record_hidden_states() as hidden_states:
             generated = self.generate(
                 **self._flatten_images(inputs),
+                generation_config=self.generation_config,
                 do_sample=do_sample,
                 logits_processor=LogitsProcessorList(
                     [
@@ -765,7 +822,7 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration):
         logprobs, _ = self._evaluate_action_tokens(
             torch.stack(generated.logits, dim=1), action_tokens, sampling
         )
-        if has_value_head:
+        if hasattr(self, "value_head"):
             values = self._compute_values(hidden_states[0][:, -1])
         else:
             values = torch.zeros_like(logprobs[:, :1])
@@ -811,9 +868,10 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration):
             state = None if states is None else torch.as_tensor(states)[index].tolist()
             samples.append(
                 self.input_processor(
-                    images=[to_image(view, self.image_size) for view in cameras],
-                    text=self._build_prompt(task, state, len(cameras)),
+                    images=[[to_image(view, self.image_size) for view in cameras]],
+                    text=[self._build_prompt(task, state, len(cameras))],
                     return_tensors="pt",
+                    return_mm_token_type_ids=True,
                 )
             )
         batch = stack_samples(
@@ -854,6 +912,8 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration):
                 add_generation_prompt=True,
                 tokenize=False,
             )
+        if not self.image_placeholder:
+            return question
         return f"{self.image_placeholder}\n" * num_images + question
 
     def _flatten_images(self, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -876,6 +936,16 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration):
         for module in self.modules():
             if getattr(module, "rope_deltas", None) is not None:
                 module.rope_deltas = None
+
+    def _cast_images(self) -> None:
+        # Layers that read images, or what became of them, get them in their own dtype.
+        decoder = ["Qwen2_5_VLDecoderLayer"]
+        parts = [part for part in self.modules() if type(part).__name__ in decoder]
+        decoding = {id(inner) for part in parts for inner in part.modules()}
+        kinds = (torch.nn.Conv2d, torch.nn.Conv3d, torch.nn.Linear, torch.nn.LayerNorm)
+        for part in self.modules():
+            if isinstance(part, kinds) and id(part) not in decoding:
+                part.register_forward_pre_hook(cast_inputs)
 
     def _prepare_sampling(
         self,

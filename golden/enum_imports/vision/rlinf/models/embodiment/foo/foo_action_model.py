@@ -47,7 +47,10 @@ from rlinf.models.embodiment.base_policy import BasePolicy, ForwardType
 from rlinf.models.embodiment.modules.value_head import ValueHead
 from rlinf.utils.utils import compute_entropy_from_logits, compute_logprobs_from_logits
 
-# Temperature and top_p travel to the trainer as integers in these units: FSDP casts
+# Modules that the base does not have.
+HEADS = ["value_head"]
+
+# Sampling parameters travel to the trainer as integers in these units: FSDP casts
 # every floating point input to its parameter dtype, and bfloat16 turns 0.7 into 0.6992.
 SAMPLING_UNITS = 1_000_000
 
@@ -100,14 +103,14 @@ def load_config_and_processor(
 
 
 def find_action_token_end(
-    tokenizer: PreTrainedTokenizerBase, vocab_size: int, n_action_bins: int
+    tokenizer: PreTrainedTokenizerBase, vocab_size: int, count: int
 ) -> int:
-    """Find the highest run of `n_action_bins` ids that holds no special token.
+    """Find the highest run of `count` ids that holds no special token.
 
     Args:
         tokenizer: Tokenizer of the checkpoint.
         vocab_size: Number of rows of the language head.
-        n_action_bins: Length of the run.
+        count: Length of the run.
 
     Returns:
         The id just past the run.
@@ -117,13 +120,13 @@ def find_action_token_end(
     """
     reserved = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
     end = vocab_size
-    while end >= n_action_bins:
-        blocking = [token for token in reserved if end - n_action_bins <= token < end]
+    while end >= count:
+        blocking = [token for token in reserved if end - count <= token < end]
         if not blocking:
             return end
         end = min(blocking)
     raise ValueError(
-        f"No {n_action_bins} consecutive token ids below {vocab_size} are free of "
+        f"No {count} consecutive token ids below {vocab_size} are free of "
         "special tokens: lower n_action_bins or extend the vocabulary."
     )
 
@@ -151,6 +154,24 @@ def resolve_unnorm_key(norm_stats: dict[str, Any], unnorm_key: Optional[str]) ->
         f"{sorted(norm_stats)}. They are read from dataset_statistics.json beside the "
         "weights, or from norm_stats in config.json."
     )
+
+
+def adopt_weight_names(class_name: str) -> None:
+    """Let a class read the weights that its base reads under older names.
+
+    Args:
+        class_name: The class that inherits from Qwen2_5_VLForConditionalGeneration.
+    """
+    try:
+        from transformers.conversion_mapping import (
+            get_checkpoint_conversion_mapping,
+            register_checkpoint_conversion_mapping,
+        )
+    except ImportError:  # transformers 4, where a class inherits them
+        return
+    names = get_checkpoint_conversion_mapping("Qwen2_5_VLForConditionalGeneration")
+    if names is not None:
+        register_checkpoint_conversion_mapping(class_name, names, overwrite=True)
 
 
 def to_image(view: Any, image_size: tuple[int, int]) -> Image.Image:
@@ -181,8 +202,6 @@ def find_image_placeholder(config: PretrainedConfig, processor: ProcessorMixin) 
     Returns:
         Text that the processor expands to the tokens of one image.
     """
-    if getattr(processor, "boi_token", None):
-        return str(processor.boi_token)
     image = str(getattr(processor, "image_token", "<image>"))
     start = getattr(config, "vision_start_token_id", None)
     end = getattr(config, "vision_end_token_id", None)
@@ -192,22 +211,39 @@ def find_image_placeholder(config: PretrainedConfig, processor: ProcessorMixin) 
     return f"{before}{image}{after}"
 
 
-def adopt_weight_names(class_name: str) -> None:
-    """Let a class read the weights that its base reads under older names.
+def cast_inputs(
+    layer: torch.nn.Module, arguments: tuple[Any, ...]
+) -> Optional[tuple[Any, ...]]:
+    """Give a layer what it reads in the dtype of its weights.
+
+    Bases give images the one that FSDP keeps weights in, which may compute in another.
 
     Args:
-        class_name: The class that inherits from Qwen2_5_VLForConditionalGeneration.
+        layer: A layer with weights.
+        arguments: Its positional arguments.
+
+    Returns:
+        The same, floating point tensors in the dtype that the weights have by now; None
+        where nothing is to be cast.
     """
-    try:
-        from transformers.conversion_mapping import (
-            get_checkpoint_conversion_mapping,
-            register_checkpoint_conversion_mapping,
-        )
-    except ImportError:  # transformers 4, where a class inherits them
-        return
-    names = get_checkpoint_conversion_mapping("Qwen2_5_VLForConditionalGeneration")
-    if names is not None:
-        register_checkpoint_conversion_mapping(class_name, names, overwrite=True)
+    dtype = layer.weight.dtype
+    if not dtype.is_floating_point or not arguments:
+        return None
+    first = arguments[0]
+    if not torch.is_tensor(first) or not first.is_floating_point():
+        return None
+    return (first.to(dtype), *arguments[1:])
+
+
+def join_tensors(value: Any) -> torch.Tensor:
+    """Return what a processor made for one sample as one tensor.
+
+    Args:
+        value: A tensor, numbers, or lists of tensors, one for each image.
+    """
+    if isinstance(value, (list, tuple)) and value and not np.isscalar(value[0]):
+        return torch.cat([join_tensors(item) for item in value])
+    return torch.as_tensor(value)
 
 
 def stack_samples(
@@ -229,18 +265,22 @@ def stack_samples(
     """
     batch = {}
     for key in (*TOKEN_INPUTS, *IMAGE_INPUTS):
-        if key not in samples[0]:
+        if samples[0].get(key) is None:
             continue
-        values = [torch.as_tensor(sample[key]) for sample in samples]
+        values = [join_tensors(sample[key]) for sample in samples]
         if key in TOKEN_INPUTS:
             longest = max(value.shape[1] for value in values)
             if longest > length:
                 raise ValueError(
                     f"A prompt has {longest} tokens, but max_prompt_length is {length}."
                 )
-            fill = pad_token_id if key == "input_ids" else 0
+            fill = {"input_ids": pad_token_id, "image_patches_indices": -1}.get(key, 0)
             values = [
-                F.pad(value, (length - value.shape[1], 0), value=fill)
+                F.pad(
+                    value,
+                    (0, 0) * (value.ndim - 2) + (length - value.shape[1], 0),
+                    value=fill,
+                )
                 for value in values
             ]
             batch[key] = torch.cat(values)
@@ -377,11 +417,12 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
         self.image_size = tuple(image_size)
         if add_value_head:
             self.value_head = self._build_value_head()
+        self._cast_images()
 
     def _build_value_head(self) -> ValueHead:
         # torch.nn.init knows the gain of relu, but not of gelu, ValueHead's default.
         return ValueHead(
-            input_dim=self.config.text_config.hidden_size,
+            input_dim=self.get_output_embeddings().weight.shape[1],
             hidden_sizes=(512, 128),
             output_dim=1,
             activation="relu",
@@ -400,7 +441,7 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
         """Load a checkpoint of the base, or one that was saved from this class.
 
         transformers overwrites the initialization of modules that the checkpoint lacks,
-        and may leave them on the meta device, so such a value head is built anew.
+        and may leave them on the meta device, so such heads are built anew.
 
         Args:
             pretrained_model_name_or_path: Folder or hub id of the checkpoint.
@@ -411,7 +452,7 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
             The model, every parameter of which is loaded or initialized.
 
         Raises:
-            ValueError: If weights other than the value head's are missing.
+            ValueError: If weights of the base are missing.
         """
         # Without config, transformers keeps keyword arguments that the configuration
         # knows, such as hidden_size, from the constructor.
@@ -428,15 +469,16 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
 
         missing = set(loading_info["missing_keys"])
         missing.update(name for name, p in model.named_parameters() if p.is_meta)
-        absent = sorted(key for key in missing if not key.startswith("value_head."))
+        absent = sorted(key for key in missing if key.partition(".")[0] not in HEADS)
         if absent:
             raise ValueError(
                 f"{pretrained_model_name_or_path} is no checkpoint of "
                 f"Qwen2_5_VLForConditionalGeneration: it lacks {absent[:5]}."
             )
-        if missing:
-            weight = model.get_input_embeddings().weight
-            model.value_head = model._build_value_head().to(weight.device, weight.dtype)
+        weight = model.get_input_embeddings().weight
+        for name in sorted({key.partition(".")[0] for key in missing}):
+            head = getattr(model, f"_build_{name}")()
+            setattr(model, name, head.to(weight.device, weight.dtype))
         return model
 
     def setup_config_and_processor(
@@ -549,11 +591,13 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
             **kwargs: Passed on.
 
         Returns:
-            See `default_forward`.
+            See `default_forward` and `sft_forward`.
 
         Raises:
             NotImplementedError: For any other `forward_type`.
         """
+        if forward_type == ForwardType.SFT:
+            return self.sft_forward(**kwargs)
         if forward_type != ForwardType.DEFAULT:
             raise NotImplementedError(f"{type(self).__name__} has no {forward_type}.")
         return self.default_forward(
@@ -597,24 +641,10 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
             return super().forward(**kwargs)
 
         action_tokens = forward_inputs["action_tokens"].flatten(start_dim=1)
-        prompt_mask = forward_inputs["attention_mask"]
-        input_ids = torch.cat([forward_inputs["input_ids"], action_tokens], dim=1)
-        attention_mask = torch.cat(
-            [prompt_mask, prompt_mask.new_ones(action_tokens.shape)], dim=1
-        )
-        inputs = self._flatten_images(forward_inputs)
-        if "mm_token_type_ids" in inputs:
-            inputs["mm_token_type_ids"] = F.pad(
-                inputs["mm_token_type_ids"], (0, self.num_action_tokens)
-            )
-        inputs.update(input_ids=input_ids, attention_mask=attention_mask)
-        self._forget_positions()
-
+        inputs = self._append_tokens(forward_inputs, action_tokens)
         with self._record_hidden_states() as hidden_states:
             outputs = super().forward(
-                **inputs,
-                use_cache=False,
-                logits_to_keep=self.num_action_tokens + 1,
+                **inputs, logits_to_keep=self.num_action_tokens + 1
             )
 
         # The logits at one position are those of the next token.
@@ -633,6 +663,35 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
             "logprobs": logprobs if compute_logprobs else None,
             "entropy": entropy,
             "values": values,
+        }
+
+    def _append_tokens(
+        self, prompts: dict[str, torch.Tensor], tokens: torch.LongTensor
+    ) -> dict[str, Any]:
+        """Return arguments of the base that append tokens to prompts.
+
+        Args:
+            prompts: What `_prepare_inputs` returned, and maybe more; not modified.
+            tokens: Token ids, shape [B, T].
+
+        Returns:
+            Arguments of the base, for sequences of the length L + T.
+        """
+        prompt_mask = prompts["attention_mask"]
+        attention_mask = torch.cat(
+            [prompt_mask, prompt_mask.new_ones(tokens.shape)], dim=1
+        )
+        inputs = self._flatten_images(prompts)
+        if "mm_token_type_ids" in inputs:
+            inputs["mm_token_type_ids"] = F.pad(
+                inputs["mm_token_type_ids"], (0, tokens.shape[1])
+            )
+        self._forget_positions()
+        return {
+            **inputs,
+            "input_ids": torch.cat([prompts["input_ids"], tokens], dim=1),
+            "attention_mask": attention_mask,
+            "use_cache": False,
         }
 
     @contextmanager
@@ -741,11 +800,11 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
             do_sample, temperature, top_k, top_p, inputs["input_ids"]
         )
 
-        has_value_head = hasattr(self, "value_head")
         self._forget_positions()
         with self._record_hidden_states() as hidden_states:
             generated = self.generate(
                 **self._flatten_images(inputs),
+                generation_config=self.generation_config,
                 do_sample=do_sample,
                 logits_processor=LogitsProcessorList(
                     [
@@ -759,7 +818,7 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
         logprobs, _ = self._evaluate_action_tokens(
             torch.stack(generated.logits, dim=1), action_tokens, sampling
         )
-        if has_value_head:
+        if hasattr(self, "value_head"):
             values = self._compute_values(hidden_states[0][:, -1])
         else:
             values = torch.zeros_like(logprobs[:, :1])
@@ -805,9 +864,10 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
             state = None if states is None else torch.as_tensor(states)[index].tolist()
             samples.append(
                 self.input_processor(
-                    images=[to_image(view, self.image_size) for view in cameras],
-                    text=self._build_prompt(task, state, len(cameras)),
+                    images=[[to_image(view, self.image_size) for view in cameras]],
+                    text=[self._build_prompt(task, state, len(cameras))],
                     return_tensors="pt",
+                    return_mm_token_type_ids=True,
                 )
             )
         batch = stack_samples(
@@ -848,6 +908,8 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
                 add_generation_prompt=True,
                 tokenize=False,
             )
+        if not self.image_placeholder:
+            return question
         return f"{self.image_placeholder}\n" * num_images + question
 
     def _flatten_images(self, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -870,6 +932,16 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
         for module in self.modules():
             if getattr(module, "rope_deltas", None) is not None:
                 module.rope_deltas = None
+
+    def _cast_images(self) -> None:
+        # Layers that read images, or what became of them, get them in their own dtype.
+        decoder = ["Qwen2_5_VLDecoderLayer"]
+        parts = [part for part in self.modules() if type(part).__name__ in decoder]
+        decoding = {id(inner) for part in parts for inner in part.modules()}
+        kinds = (torch.nn.Conv2d, torch.nn.Conv3d, torch.nn.Linear, torch.nn.LayerNorm)
+        for part in self.modules():
+            if isinstance(part, kinds) and id(part) not in decoding:
+                part.register_forward_pre_hook(cast_inputs)
 
     def _prepare_sampling(
         self,
@@ -910,6 +982,96 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
             key: input_ids.new_full((input_ids.shape[0],), value)
             for key, value in values.items()
         }
+
+    def sft_forward(self, data: dict[str, Any], **kwargs: Any) -> torch.Tensor:
+        """Compute how unlikely the policy finds demonstrated actions.
+
+        Args:
+            data: Observations as `predict_action_batch` takes them, with `actions` of
+                shape [B, num_action_chunks, action_dim] and, where episodes end within
+                a chunk, `action_is_pad` of shape [B, num_action_chunks], true for steps
+                that do not count. Arrays, as FSDP casts the numbers of tensors.
+            **kwargs: Ignored.
+
+        Returns:
+            Mean negative log-probability of an action token, a float32 scalar.
+        """
+        inputs, actions, is_taken = self._prepare_demonstrations(data)
+        action_tokens = torch.from_numpy(self._encode_actions(actions))
+        neutral = self._prepare_sampling(False, 1.0, 0, 1.0, inputs["input_ids"])
+        outputs = self.default_forward(
+            forward_inputs={
+                **inputs,
+                "action_tokens": action_tokens.to(self.device),
+                **neutral,
+            },
+            compute_logprobs=True,
+        )
+        is_scored = is_taken.repeat_interleave(self.action_dim, dim=1)
+        return -outputs["logprobs"][is_scored].mean()
+
+    def _encode_actions(self, actions: np.ndarray) -> np.ndarray:
+        """Turn actions into action tokens, which `_decode_actions` turns back.
+
+        Args:
+            actions: On the scale of -1 to 1, shape [B, num_action_chunks, action_dim].
+
+        Returns:
+            int64 token ids of the same shape.
+        """
+        bins = np.floor((actions + 1) / 2 * self.n_action_bins)
+        bins = bins.clip(0, self.n_action_bins - 1).astype(np.int64)
+        return self.action_token_end - 1 - bins
+
+    def _prepare_demonstrations(
+        self, data: dict[str, Any]
+    ) -> tuple[dict[str, torch.Tensor], np.ndarray, torch.Tensor]:
+        """Read a batch of demonstrations.
+
+        Args:
+            data: See `sft_forward`.
+
+        Returns:
+            What `_prepare_inputs` makes of the observations; the actions on the scale
+            of -1 to 1, shape [B, num_action_chunks, action_dim]; and which steps of
+            them were taken, a mask of shape [B, num_action_chunks].
+
+        Raises:
+            ValueError: If the actions have another shape, or went through a dtype that
+                does not hold them.
+        """
+        data = data.get("observation", data)
+        actions = torch.as_tensor(data["actions"])
+        if actions.dtype not in (torch.float32, torch.float64):
+            raise ValueError(
+                f"Actions are {actions.dtype}: FSDP casts tensors, so pass an array."
+            )
+        chunk = (self.num_action_chunks, self.action_dim)
+        if actions.shape[1:] != chunk:
+            raise ValueError(
+                f"Actions have the shape {list(actions.shape)}, not [B, {chunk[0]}, "
+                f"{chunk[1]}]: the data has other chunks than the policy."
+            )
+        is_pad = data.get("action_is_pad")
+        if is_pad is None:
+            is_pad = torch.zeros(actions.shape[:2], dtype=torch.bool)
+        inputs = self._prepare_inputs(data)
+        normalized = self._normalize_actions(actions.cpu().numpy())
+        return inputs, normalized, ~torch.as_tensor(is_pad).to(self.device)
+
+    def _normalize_actions(self, actions: np.ndarray) -> np.ndarray:
+        """Bring actions to the scale that the policy has them on.
+
+        Args:
+            actions: In q01..q99 where the dataset's mask is true, in -1..1 elsewhere,
+                shape [..., action_dim]. What lies outside is clipped.
+
+        Returns:
+            float64 actions in -1..1. A number that never changes is -1.
+        """
+        span = self.max_action - self.min_action
+        scaled = 2 * (actions - self.min_action) / np.where(span > 0, span, np.inf) - 1
+        return np.where(self.action_mask, scaled, actions).clip(-1, 1)
 
     def _decode_actions(self, action_tokens: torch.Tensor) -> np.ndarray:
         """Turn action tokens into actions of the environment.

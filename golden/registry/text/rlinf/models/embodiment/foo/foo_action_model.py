@@ -21,6 +21,8 @@ and actions are un-normalized from there with the dataset's q01 and q99.
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Optional
 
 import numpy as np
@@ -43,7 +45,10 @@ from rlinf.models.embodiment.base_policy import BasePolicy, ForwardType
 from rlinf.models.embodiment.modules.value_head import ValueHead
 from rlinf.utils.utils import compute_entropy_from_logits, compute_logprobs_from_logits
 
-# Temperature and top_p travel to the trainer as integers in these units: FSDP casts
+# Modules that the base does not have.
+HEADS = ["value_head"]
+
+# Sampling parameters travel to the trainer as integers in these units: FSDP casts
 # every floating point input to its parameter dtype, and bfloat16 turns 0.7 into 0.6992.
 SAMPLING_UNITS = 1_000_000
 
@@ -79,14 +84,14 @@ def load_config_and_processor(
 
 
 def find_action_token_end(
-    tokenizer: PreTrainedTokenizerBase, vocab_size: int, n_action_bins: int
+    tokenizer: PreTrainedTokenizerBase, vocab_size: int, count: int
 ) -> int:
-    """Find the highest run of `n_action_bins` ids that holds no special token.
+    """Find the highest run of `count` ids that holds no special token.
 
     Args:
         tokenizer: Tokenizer of the checkpoint.
         vocab_size: Number of rows of the language head.
-        n_action_bins: Length of the run.
+        count: Length of the run.
 
     Returns:
         The id just past the run.
@@ -96,13 +101,13 @@ def find_action_token_end(
     """
     reserved = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
     end = vocab_size
-    while end >= n_action_bins:
-        blocking = [token for token in reserved if end - n_action_bins <= token < end]
+    while end >= count:
+        blocking = [token for token in reserved if end - count <= token < end]
         if not blocking:
             return end
         end = min(blocking)
     raise ValueError(
-        f"No {n_action_bins} consecutive token ids below {vocab_size} are free of "
+        f"No {count} consecutive token ids below {vocab_size} are free of "
         "special tokens: lower n_action_bins or extend the vocabulary."
     )
 
@@ -235,9 +240,11 @@ class FooForRLActionPrediction(LlamaForCausalLM, BasePolicy):
     ):
         # Training is in train mode, where dropout would give other log-probabilities
         # than the rollout had.
-        for key, value in config.to_dict().items():
-            if "drop" in key and isinstance(value, float):
-                setattr(config, key, 0.0)
+        parts = [part for part in vars(config).values() if hasattr(part, "to_dict")]
+        for part in [config, *parts]:
+            for key, value in part.to_dict().items():
+                if "drop" in key and isinstance(value, float):
+                    setattr(part, key, 0.0)
         super().__init__(config)
         for key, value in (("hidden_size", hidden_size), ("vocab_size", vocab_size)):
             if value is not None and value != getattr(config, key):
@@ -257,7 +264,7 @@ class FooForRLActionPrediction(LlamaForCausalLM, BasePolicy):
     def _build_value_head(self) -> ValueHead:
         # torch.nn.init knows the gain of relu, but not of gelu, ValueHead's default.
         return ValueHead(
-            input_dim=self.config.hidden_size,
+            input_dim=self.get_output_embeddings().weight.shape[1],
             hidden_sizes=(512, 128),
             output_dim=1,
             activation="relu",
@@ -271,7 +278,7 @@ class FooForRLActionPrediction(LlamaForCausalLM, BasePolicy):
         """Load a checkpoint of the base, or one that was saved from this class.
 
         transformers overwrites the initialization of modules that the checkpoint lacks,
-        and may leave them on the meta device, so such a value head is built anew.
+        and may leave them on the meta device, so such heads are built anew.
 
         Args:
             pretrained_model_name_or_path: Folder or hub id of the checkpoint.
@@ -282,7 +289,7 @@ class FooForRLActionPrediction(LlamaForCausalLM, BasePolicy):
             The model, every parameter of which is loaded or initialized.
 
         Raises:
-            ValueError: If weights other than the value head's are missing.
+            ValueError: If weights of the base are missing.
         """
         # Without config, transformers keeps keyword arguments that the configuration
         # knows, such as hidden_size, from the constructor.
@@ -298,15 +305,16 @@ class FooForRLActionPrediction(LlamaForCausalLM, BasePolicy):
 
         missing = set(loading_info["missing_keys"])
         missing.update(name for name, p in model.named_parameters() if p.is_meta)
-        absent = sorted(key for key in missing if not key.startswith("value_head."))
+        absent = sorted(key for key in missing if key.partition(".")[0] not in HEADS)
         if absent:
             raise ValueError(
                 f"{pretrained_model_name_or_path} is no checkpoint of "
                 f"LlamaForCausalLM: it lacks {absent[:5]}."
             )
-        if missing:
-            weight = model.get_input_embeddings().weight
-            model.value_head = model._build_value_head().to(weight.device, weight.dtype)
+        weight = model.get_input_embeddings().weight
+        for name in sorted({key.partition(".")[0] for key in missing}):
+            head = getattr(model, f"_build_{name}")()
+            setattr(model, name, head.to(weight.device, weight.dtype))
         return model
 
     def setup_config_and_processor(
@@ -410,11 +418,13 @@ class FooForRLActionPrediction(LlamaForCausalLM, BasePolicy):
             **kwargs: Passed on.
 
         Returns:
-            See `default_forward`.
+            See `default_forward` and `sft_forward`.
 
         Raises:
             NotImplementedError: For any other `forward_type`.
         """
+        if forward_type == ForwardType.SFT:
+            return self.sft_forward(**kwargs)
         if forward_type != ForwardType.DEFAULT:
             raise NotImplementedError(f"{type(self).__name__} has no {forward_type}.")
         return self.default_forward(
@@ -455,21 +465,11 @@ class FooForRLActionPrediction(LlamaForCausalLM, BasePolicy):
             return super().forward(**kwargs)
 
         action_tokens = forward_inputs["action_tokens"].flatten(start_dim=1)
-        prompt_mask = forward_inputs["attention_mask"]
-        input_ids = torch.cat([forward_inputs["input_ids"], action_tokens], dim=1)
-        attention_mask = torch.cat(
-            [prompt_mask, prompt_mask.new_ones(action_tokens.shape)], dim=1
-        )
-        position_ids = (attention_mask.cumsum(dim=-1) - 1).clamp(min=0)
-
-        outputs = super().forward(
-            input_ids=input_ids,
-            attention_mask=attention_mask,
-            position_ids=position_ids,
-            use_cache=False,
-            output_hidden_states=compute_values,
-            logits_to_keep=self.num_action_tokens + 1,
-        )
+        inputs = self._append_tokens(forward_inputs, action_tokens)
+        with self._record_hidden_states() as hidden_states:
+            outputs = super().forward(
+                **inputs, logits_to_keep=self.num_action_tokens + 1
+            )
 
         # The logits at one position are those of the next token.
         first_position = -self.num_action_tokens - 1
@@ -482,12 +482,54 @@ class FooForRLActionPrediction(LlamaForCausalLM, BasePolicy):
                 compute_entropy,
             )
         if compute_values and hasattr(self, "value_head"):
-            values = self._compute_values(outputs.hidden_states[-1][:, first_position])
+            values = self._compute_values(hidden_states[0][:, first_position])
         return {
             "logprobs": logprobs if compute_logprobs else None,
             "entropy": entropy,
             "values": values,
         }
+
+    def _append_tokens(
+        self, prompts: dict[str, torch.Tensor], tokens: torch.LongTensor
+    ) -> dict[str, Any]:
+        """Return arguments of the base that append tokens to prompts.
+
+        Args:
+            prompts: What `_prepare_inputs` returned, and maybe more; not modified.
+            tokens: Token ids, shape [B, T].
+
+        Returns:
+            Arguments of the base, for sequences of the length L + T.
+        """
+        prompt_mask = prompts["attention_mask"]
+        attention_mask = torch.cat(
+            [prompt_mask, prompt_mask.new_ones(tokens.shape)], dim=1
+        )
+        return {
+            "input_ids": torch.cat([prompts["input_ids"], tokens], dim=1),
+            "attention_mask": attention_mask,
+            "position_ids": (attention_mask.cumsum(dim=-1) - 1).clamp(min=0),
+            "use_cache": False,
+        }
+
+    @contextmanager
+    def _record_hidden_states(self) -> Iterator[list[torch.Tensor]]:
+        """Record what the language head reads.
+
+        Bases differ in which hidden states they return, and return none where FSDP2 has
+        given them another class.
+
+        Yields:
+            A list that gets a tensor of shape [B, L, hidden_size] with each forward pass.
+        """
+        hidden_states = []
+        hook = self.get_output_embeddings().register_forward_pre_hook(
+            lambda head, arguments: hidden_states.append(arguments[0])
+        )
+        try:
+            yield hidden_states
+        finally:
+            hook.remove()
 
     def _evaluate_action_tokens(
         self,
@@ -575,25 +617,24 @@ class FooForRLActionPrediction(LlamaForCausalLM, BasePolicy):
             do_sample, temperature, top_k, top_p, inputs["input_ids"]
         )
 
-        has_value_head = hasattr(self, "value_head")
-        generated = self.generate(
-            **inputs,
-            do_sample=do_sample,
-            output_hidden_states=has_value_head,
-            logits_processor=LogitsProcessorList(
-                [
-                    ActionTokenLogitsProcessor(
-                        self.first_action_token, self.n_action_bins, sampling
-                    )
-                ]
-            ),
-        )
+        with self._record_hidden_states() as hidden_states:
+            generated = self.generate(
+                **inputs,
+                do_sample=do_sample,
+                logits_processor=LogitsProcessorList(
+                    [
+                        ActionTokenLogitsProcessor(
+                            self.first_action_token, self.n_action_bins, sampling
+                        )
+                    ]
+                ),
+            )
         action_tokens = generated.sequences[:, -self.num_action_tokens :]
         logprobs, _ = self._evaluate_action_tokens(
             torch.stack(generated.logits, dim=1), action_tokens, sampling
         )
-        if has_value_head:
-            values = self._compute_values(generated.hidden_states[0][-1][:, -1])
+        if hasattr(self, "value_head"):
+            values = self._compute_values(hidden_states[0][:, -1])
         else:
             values = torch.zeros_like(logprobs[:, :1])
 
@@ -688,6 +729,95 @@ class FooForRLActionPrediction(LlamaForCausalLM, BasePolicy):
             key: input_ids.new_full((input_ids.shape[0],), value)
             for key, value in values.items()
         }
+
+    def sft_forward(self, data: dict[str, Any], **kwargs: Any) -> torch.Tensor:
+        """Compute how unlikely the policy finds demonstrated actions.
+
+        Args:
+            data: Observations as `predict_action_batch` takes them, with `actions` of
+                shape [B, num_action_chunks, action_dim] and, where episodes end within
+                a chunk, `action_is_pad` of shape [B, num_action_chunks], true for steps
+                that do not count. Arrays, as FSDP casts the numbers of tensors.
+            **kwargs: Ignored.
+
+        Returns:
+            Mean negative log-probability of an action token, a float32 scalar.
+        """
+        inputs, actions, is_taken = self._prepare_demonstrations(data)
+        action_tokens = torch.from_numpy(self._encode_actions(actions))
+        neutral = self._prepare_sampling(False, 1.0, 0, 1.0, inputs["input_ids"])
+        outputs = self.default_forward(
+            forward_inputs={
+                **inputs,
+                "action_tokens": action_tokens.to(self.device),
+                **neutral,
+            },
+            compute_logprobs=True,
+        )
+        is_scored = is_taken.repeat_interleave(self.action_dim, dim=1)
+        return -outputs["logprobs"][is_scored].mean()
+
+    def _encode_actions(self, actions: np.ndarray) -> np.ndarray:
+        """Turn actions into action tokens, which `_decode_actions` turns back.
+
+        Args:
+            actions: On the scale of -1 to 1, shape [B, num_action_chunks, action_dim].
+
+        Returns:
+            int64 token ids of the same shape.
+        """
+        bins = np.floor((actions + 1) / 2 * self.n_action_bins)
+        bins = bins.clip(0, self.n_action_bins - 1).astype(np.int64)
+        return self.action_token_end - 1 - bins
+
+    def _prepare_demonstrations(
+        self, data: dict[str, Any]
+    ) -> tuple[dict[str, torch.Tensor], np.ndarray, torch.Tensor]:
+        """Read a batch of demonstrations.
+
+        Args:
+            data: See `sft_forward`.
+
+        Returns:
+            What `_prepare_inputs` makes of the observations; the actions on the scale
+            of -1 to 1, shape [B, num_action_chunks, action_dim]; and which steps of
+            them were taken, a mask of shape [B, num_action_chunks].
+
+        Raises:
+            ValueError: If the actions have another shape, or went through a dtype that
+                does not hold them.
+        """
+        actions = torch.as_tensor(data["actions"])
+        if actions.dtype not in (torch.float32, torch.float64):
+            raise ValueError(
+                f"Actions are {actions.dtype}: FSDP casts tensors, so pass an array."
+            )
+        chunk = (self.num_action_chunks, self.action_dim)
+        if actions.shape[1:] != chunk:
+            raise ValueError(
+                f"Actions have the shape {list(actions.shape)}, not [B, {chunk[0]}, "
+                f"{chunk[1]}]: the data has other chunks than the policy."
+            )
+        is_pad = data.get("action_is_pad")
+        if is_pad is None:
+            is_pad = torch.zeros(actions.shape[:2], dtype=torch.bool)
+        inputs = self._prepare_inputs(data)
+        normalized = self._normalize_actions(actions.cpu().numpy())
+        return inputs, normalized, ~torch.as_tensor(is_pad).to(self.device)
+
+    def _normalize_actions(self, actions: np.ndarray) -> np.ndarray:
+        """Bring actions to the scale that the policy has them on.
+
+        Args:
+            actions: In q01..q99 where the dataset's mask is true, in -1..1 elsewhere,
+                shape [..., action_dim]. What lies outside is clipped.
+
+        Returns:
+            float64 actions in -1..1. A number that never changes is -1.
+        """
+        span = self.max_action - self.min_action
+        scaled = 2 * (actions - self.min_action) / np.where(span > 0, span, np.inf) - 1
+        return np.where(self.action_mask, scaled, actions).clip(-1, 1)
 
     def _decode_actions(self, action_tokens: torch.Tensor) -> np.ndarray:
         """Turn action tokens into actions of the environment.

@@ -6,3 +6,7 @@ from omegaconf import DictConfig
 
 def get_model(cfg: DictConfig, torch_dtype=None):
     raise NotImplementedError("This practice checkout has no OpenPI.")
+
+
+def build_sft_dataloader(cfg: DictConfig, world_size: int, rank: int, data_paths):
+    raise NotImplementedError("This practice checkout has no OpenPI.")

@@ -1,0 +1,779 @@
+# Copyright 2026 The RLinf Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     https://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""LlamaForCausalLM as a policy with a Gaussian over chunks of actions.
+
+One forward pass decodes a whole chunk: behind the prompt stands one token per number,
+and an MLP makes the mean of each action from what the base says there. The standard
+deviation is learned too, and is the same for all observations. Actions are un-normalized
+from [-1, 1] with the dataset's q01 and q99.
+"""
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Optional
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from transformers import (
+    AutoConfig,
+    AutoTokenizer,
+    LlamaForCausalLM,
+    PretrainedConfig,
+    PreTrainedTokenizerBase,
+)
+
+from rlinf.models.embodiment.base_policy import BasePolicy, ForwardType
+from rlinf.models.embodiment.modules.value_head import ValueHead
+
+# Modules that the base does not have.
+HEADS = ["action_head", "value_head"]
+
+# Sampling parameters travel to the trainer as integers in these units: FSDP casts
+# every floating point input to its parameter dtype, and bfloat16 turns 0.7 into 0.6992.
+SAMPLING_UNITS = 1_000_000
+
+
+def load_config_and_processor(
+    model_path: str, trust_remote_code: bool = False
+) -> tuple[PretrainedConfig, PreTrainedTokenizerBase]:
+    """Load what surrounds the weights.
+
+    Args:
+        model_path: Folder of the checkpoint.
+        trust_remote_code: Whether code in the checkpoint may run.
+
+    Returns:
+        The configuration, with the action statistics of `dataset_statistics.json` as
+        `norm_stats`, and the tokenizer, padding on the left.
+    """
+    model_config = AutoConfig.from_pretrained(
+        model_path, trust_remote_code=trust_remote_code
+    )
+    statistics_path = os.path.join(model_path, "dataset_statistics.json")
+    if os.path.isfile(statistics_path):
+        with open(statistics_path) as f:
+            norm_stats = getattr(model_config, "norm_stats", None) or {}
+            model_config.norm_stats = {**norm_stats, **json.load(f)}
+
+    input_processor = AutoTokenizer.from_pretrained(
+        model_path, trust_remote_code=trust_remote_code, padding_side="left"
+    )
+    if input_processor.pad_token_id is None:
+        input_processor.pad_token = input_processor.eos_token
+    return model_config, input_processor
+
+
+def find_action_token_end(
+    tokenizer: PreTrainedTokenizerBase, vocab_size: int, count: int
+) -> int:
+    """Find the highest run of `count` ids that holds no special token.
+
+    Args:
+        tokenizer: Tokenizer of the checkpoint.
+        vocab_size: Number of rows of the language head.
+        count: Length of the run.
+
+    Returns:
+        The id just past the run.
+
+    Raises:
+        ValueError: If the vocabulary has no such run.
+    """
+    reserved = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
+    end = vocab_size
+    while end >= count:
+        blocking = [token for token in reserved if end - count <= token < end]
+        if not blocking:
+            return end
+        end = min(blocking)
+    raise ValueError(
+        f"No {count} consecutive token ids below {vocab_size} are free of "
+        "special tokens: extend the vocabulary."
+    )
+
+
+def resolve_unnorm_key(norm_stats: dict[str, Any], unnorm_key: Optional[str]) -> str:
+    """Choose the entry of the dataset statistics that un-normalizes actions.
+
+    Args:
+        norm_stats: Dataset statistics by dataset name.
+        unnorm_key: The configured name; its `_no_noops` variant is accepted too.
+
+    Returns:
+        A key of `norm_stats`.
+
+    Raises:
+        ValueError: If the name is absent, or is not given and there are several.
+    """
+    if unnorm_key is None and len(norm_stats) == 1:
+        return next(iter(norm_stats))
+    for candidate in (unnorm_key, f"{unnorm_key}_no_noops"):
+        if candidate in norm_stats:
+            return candidate
+    raise ValueError(
+        f"unnorm_key is {unnorm_key!r}, but the checkpoint has action statistics for "
+        f"{sorted(norm_stats)}. They are read from dataset_statistics.json beside the "
+        "weights, or from norm_stats in config.json."
+    )
+
+
+def to_bits(numbers: torch.Tensor) -> torch.Tensor:
+    """Return the bits of float32 numbers as int32, which FSDP casts to nothing else."""
+    return numbers.float().contiguous().view(torch.int32)
+
+
+def from_bits(bits: torch.Tensor) -> torch.Tensor:
+    """Return the float32 numbers that `to_bits` was given."""
+    return bits.contiguous().view(torch.float32)
+
+
+def compute_gaussian_logprobs(
+    samples: torch.Tensor, mean: torch.Tensor, std: torch.Tensor
+) -> torch.Tensor:
+    """Compute the logarithm of the density of each sample.
+
+    Args:
+        samples: float32 numbers, any shape.
+        mean: Mean of the Gaussian, same shape.
+        std: Its standard deviation, a shape that broadcasts.
+
+    Returns:
+        float32 log-densities, the shape of `samples`.
+    """
+    distance = (samples - mean) / std
+    return -0.5 * distance.square() - std.log() - 0.5 * math.log(2 * math.pi)
+
+
+def compute_gaussian_entropy(std: torch.Tensor) -> torch.Tensor:
+    """Compute the entropy of Gaussians with these standard deviations."""
+    return std.log() + 0.5 * math.log(2 * math.pi * math.e)
+
+
+class GaussianHead(torch.nn.Module):
+    """Makes mean and standard deviation of actions from hidden states.
+
+    Its layers have names that RLinf's LoRA targets hold, so that these train them too.
+
+    Args:
+        input_size: Numbers that describe one action.
+        hidden_size: Width of the MLP.
+        action_dim: Numbers per action.
+        initial_log_std: Logarithm of the standard deviation before training.
+    """
+
+    # Demonstrations that never differ would take it to minus infinity.
+    LOG_STD_RANGE = (-5.0, 2.0)
+
+    def __init__(
+        self, input_size: int, hidden_size: int, action_dim: int, initial_log_std: float
+    ):
+        super().__init__()
+        self.fc1 = torch.nn.Linear(input_size, hidden_size)
+        self.fc2 = torch.nn.Linear(hidden_size, action_dim)
+        # Its weights are the logarithms: a layer of its own for adapters to find.
+        self.fc3 = torch.nn.Linear(1, action_dim, bias=False)
+        torch.nn.init.constant_(self.fc3.weight, initial_log_std)
+
+    def forward(self, hidden_states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Describe the Gaussian.
+
+        Args:
+            hidden_states: Shape [B, num_action_chunks, input_size].
+
+        Returns:
+            float32 mean and standard deviation, shape [B, num_action_chunks, action_dim]
+            each.
+        """
+        mean = self.fc2(F.gelu(self.fc1(hidden_states))).float()
+        log_std = self.fc3(hidden_states.new_ones(1)).float()
+        std = log_std.clamp(*self.LOG_STD_RANGE).exp()
+        return mean, std.expand_as(mean)
+
+
+class FooForRLActionPrediction(LlamaForCausalLM, BasePolicy):
+    """Policy that answers an instruction with a chunk of actions at once.
+
+    Args:
+        config: Configuration of the base.
+        hidden_size: Width that the value head reads; must agree with `config`.
+        vocab_size: Number of token ids; must agree with `config`.
+        unnorm_key: Entry of the dataset statistics that un-normalizes actions.
+        action_dim: Numbers per action.
+        num_action_chunks: Actions predicted at once.
+        head_hidden_size: Width of the MLP that makes actions.
+        initial_log_std: Logarithm of the standard deviation before training, where
+            actions are between -1 and 1.
+        add_value_head: Whether to estimate the value of the observation.
+        max_prompt_length: Tokens that every prompt is padded to.
+        use_proprio: Whether the prompt states `env_obs["states"]`.
+
+    Raises:
+        ValueError: If `hidden_size` or `vocab_size` is not the one of `config`.
+    """
+
+    def __init__(
+        self,
+        config: PretrainedConfig,
+        hidden_size: Optional[int] = None,
+        vocab_size: Optional[int] = None,
+        unnorm_key: Optional[str] = None,
+        action_dim: int = 7,
+        num_action_chunks: int = 8,
+        head_hidden_size: int = 1024,
+        initial_log_std: float = -1.0,
+        add_value_head: bool = True,
+        max_prompt_length: int = 128,
+        use_proprio: bool = True,
+    ):
+        # Training is in train mode, where dropout would give other log-probabilities
+        # than the rollout had.
+        parts = [part for part in vars(config).values() if hasattr(part, "to_dict")]
+        for part in [config, *parts]:
+            for key, value in part.to_dict().items():
+                if "drop" in key and isinstance(value, float):
+                    setattr(part, key, 0.0)
+        super().__init__(config)
+        for key, value in (("hidden_size", hidden_size), ("vocab_size", vocab_size)):
+            if value is not None and value != getattr(config, key):
+                raise ValueError(
+                    f"{key} is {value}, but the checkpoint's config says "
+                    f"{getattr(config, key)}."
+                )
+        self.unnorm_key = unnorm_key
+        self.action_dim = action_dim
+        self.num_action_chunks = num_action_chunks
+        self.head_hidden_size = head_hidden_size
+        self.initial_log_std = initial_log_std
+        self.action_head = self._build_action_head()
+        self.max_prompt_length = max_prompt_length
+        self.use_proprio = use_proprio
+        if add_value_head:
+            self.value_head = self._build_value_head()
+
+    def _build_value_head(self) -> ValueHead:
+        # torch.nn.init knows the gain of relu, but not of gelu, ValueHead's default.
+        return ValueHead(
+            input_dim=self.get_output_embeddings().weight.shape[1],
+            hidden_sizes=(512, 128),
+            output_dim=1,
+            activation="relu",
+            bias_last=False,
+        )
+
+    @classmethod
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: str, *model_args: Any, **kwargs: Any
+    ) -> "FooForRLActionPrediction":
+        """Load a checkpoint of the base, or one that was saved from this class.
+
+        transformers overwrites the initialization of modules that the checkpoint lacks,
+        and may leave them on the meta device, so such heads are built anew.
+
+        Args:
+            pretrained_model_name_or_path: Folder or hub id of the checkpoint.
+            *model_args: Positional arguments of the constructor after `config`.
+            **kwargs: Arguments of the constructor and of transformers.
+
+        Returns:
+            The model, every parameter of which is loaded or initialized.
+
+        Raises:
+            ValueError: If weights of the base are missing.
+        """
+        # Without config, transformers keeps keyword arguments that the configuration
+        # knows, such as hidden_size, from the constructor.
+        if kwargs.get("config") is None:
+            kwargs["config"] = cls.config_class.from_pretrained(
+                pretrained_model_name_or_path,
+                trust_remote_code=kwargs.get("trust_remote_code", False),
+            )
+        kwargs["output_loading_info"] = True
+        model, loading_info = super().from_pretrained(
+            pretrained_model_name_or_path, *model_args, **kwargs
+        )
+
+        missing = set(loading_info["missing_keys"])
+        missing.update(name for name, p in model.named_parameters() if p.is_meta)
+        absent = sorted(key for key in missing if key.partition(".")[0] not in HEADS)
+        if absent:
+            raise ValueError(
+                f"{pretrained_model_name_or_path} is no checkpoint of "
+                f"LlamaForCausalLM: it lacks {absent[:5]}."
+            )
+        weight = model.get_input_embeddings().weight
+        for name in sorted({key.partition(".")[0] for key in missing}):
+            head = getattr(model, f"_build_{name}")()
+            setattr(model, name, head.to(weight.device, weight.dtype))
+        return model
+
+    def setup_config_and_processor(
+        self, model_config: PretrainedConfig, input_processor: PreTrainedTokenizerBase
+    ) -> None:
+        """Take what surrounds the weights: action statistics and tokenizer.
+
+        Args:
+            model_config: Configuration that holds `norm_stats`.
+            input_processor: Tokenizer of the checkpoint, padding on the left.
+        """
+        self.input_processor = input_processor
+
+        self.norm_stats = getattr(model_config, "norm_stats", None) or {}
+        self._init_action_stats()
+        # Tokens that no text has: what the base reads at the place of each number.
+        end = find_action_token_end(
+            input_processor, self.config.vocab_size, self.num_action_tokens
+        )
+        self.action_slots = range(end - self.num_action_tokens, end)
+
+    def _init_action_stats(self) -> None:
+        unnorm_key = resolve_unnorm_key(self.norm_stats, self.unnorm_key)
+        stats = self.norm_stats[unnorm_key]["action"]
+        self.min_action = np.asarray(stats["q01"], dtype=np.float64)
+        self.max_action = np.asarray(stats["q99"], dtype=np.float64)
+        mask = stats.get("mask", [True] * self.action_dim)
+        self.action_mask = np.asarray(mask, dtype=bool)
+        for key, value in (
+            ("q01", self.min_action),
+            ("q99", self.max_action),
+            ("mask", self.action_mask),
+        ):
+            if value.shape != (self.action_dim,) or not np.isfinite(value).all():
+                raise ValueError(
+                    f"{key} of the action statistics {unnorm_key!r} must hold "
+                    f"{self.action_dim} finite numbers, has {value.tolist()}."
+                )
+
+    def _build_action_head(self) -> GaussianHead:
+        return GaussianHead(
+            self.action_dim * self.config.hidden_size,
+            self.head_hidden_size,
+            self.action_dim,
+            self.initial_log_std,
+        )
+
+    @property
+    def num_action_tokens(self) -> int:
+        """Number of tokens that stand behind a prompt."""
+        return self.action_dim * self.num_action_chunks
+
+    def gradient_checkpointing_enable(
+        self, gradient_checkpointing_kwargs: Optional[dict[str, Any]] = None
+    ) -> None:
+        """Enable gradient checkpointing, non-reentrant unless asked otherwise.
+
+        Reentrant checkpointing, the default of transformers 4, gives no gradient to
+        LoRA adapters below frozen embeddings.
+
+        Args:
+            gradient_checkpointing_kwargs: Arguments of torch's checkpoint function.
+        """
+        super().gradient_checkpointing_enable(
+            gradient_checkpointing_kwargs or {"use_reentrant": False}
+        )
+
+    # The signature is explicit because transformers reads it: generate() builds
+    # position ids for left-padded prompts only if forward names them.
+    def forward(
+        self,
+        input_ids: Optional[torch.LongTensor] = None,
+        attention_mask: Optional[torch.Tensor] = None,
+        position_ids: Optional[torch.LongTensor] = None,
+        past_key_values: Optional[Any] = None,
+        inputs_embeds: Optional[torch.FloatTensor] = None,
+        logits_to_keep: int = 0,
+        forward_type: ForwardType = ForwardType.DEFAULT,
+        **kwargs: Any,
+    ) -> Any:
+        """Dispatch a forward pass.
+
+        Args:
+            input_ids: Tokens, shape [B, L].
+            attention_mask: 1 for tokens, 0 for padding, shape [B, L].
+            position_ids: Position of each token, shape [B, L].
+            past_key_values: Cache of the base.
+            inputs_embeds: Embeddings in place of `input_ids`, shape [B, L, hidden].
+            logits_to_keep: Number of last positions to compute logits of; all if 0.
+            forward_type: Which forward pass to run.
+            **kwargs: Passed on.
+
+        Returns:
+            See `default_forward` and `sft_forward`.
+
+        Raises:
+            NotImplementedError: For any other `forward_type`.
+        """
+        if forward_type == ForwardType.SFT:
+            return self.sft_forward(**kwargs)
+        if forward_type != ForwardType.DEFAULT:
+            raise NotImplementedError(f"{type(self).__name__} has no {forward_type}.")
+        return self.default_forward(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            past_key_values=past_key_values,
+            inputs_embeds=inputs_embeds,
+            logits_to_keep=logits_to_keep,
+            **kwargs,
+        )
+
+    def default_forward(
+        self,
+        forward_inputs: Optional[dict[str, torch.Tensor]] = None,
+        compute_logprobs: bool = False,
+        compute_entropy: bool = False,
+        compute_values: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Recompute what the loss needs for actions taken in a rollout.
+
+        Args:
+            forward_inputs: As returned by `predict_action_batch`; not modified. Without
+                it, this is the forward pass of the base.
+            compute_logprobs: Whether to compute log-probabilities of the taken actions.
+            compute_entropy: Whether to compute the entropy of each number.
+            compute_values: Whether to compute values.
+            **kwargs: Arguments of the base when there are no `forward_inputs`. With
+                them ignored: the temperature is replayed from `forward_inputs`.
+
+        Returns:
+            The base's output, or a dict with float32 `logprobs` and `entropy` of shape
+            [B, num_action_chunks * action_dim] and `values` of shape [B, 1], each None
+            unless asked for (and, for values, unless there is a value head).
+        """
+        if forward_inputs is None:
+            return super().forward(**kwargs)
+
+        mean, std, prompt_state = self._compute_distribution(forward_inputs)
+        logprobs, entropy, values = None, None, None
+        if compute_logprobs:
+            actions = from_bits(forward_inputs["sampled_actions"])
+            logprobs = compute_gaussian_logprobs(actions, mean, std).flatten(1)
+        if compute_entropy:
+            entropy = compute_gaussian_entropy(std).flatten(1)
+        if compute_values and hasattr(self, "value_head"):
+            values = self._compute_values(prompt_state)
+        return {"logprobs": logprobs, "entropy": entropy, "values": values}
+
+    def _compute_distribution(
+        self, batch: dict[str, torch.Tensor]
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Describe the Gaussian that actions are drawn from.
+
+        Args:
+            batch: Prompts, see `_append_tokens`, and `sampling_temperature`.
+
+        Returns:
+            float32 mean and standard deviation, shape [B, num_action_chunks, action_dim]
+            each, and the hidden state of each prompt's last token, shape
+            [B, hidden_size].
+        """
+        input_ids = batch["input_ids"]
+        slots = torch.tensor([*self.action_slots], device=input_ids.device)
+        slots = slots.expand(len(input_ids), -1)
+        hidden_states = self._compute_hidden_states(batch, slots)
+        slot_states = hidden_states[:, -self.num_action_tokens :]
+        mean, std = self.action_head(
+            slot_states.reshape(len(input_ids), self.num_action_chunks, -1)
+        )
+        temperature = batch["sampling_temperature"].view(-1, 1, 1).float()
+        std = std * (temperature / SAMPLING_UNITS)
+        return mean, std, hidden_states[:, -self.num_action_tokens - 1]
+
+    def _append_tokens(
+        self, prompts: dict[str, torch.Tensor], tokens: torch.LongTensor
+    ) -> dict[str, Any]:
+        """Return arguments of the base that append tokens to prompts.
+
+        Args:
+            prompts: What `_prepare_inputs` returned, and maybe more; not modified.
+            tokens: Token ids, shape [B, T].
+
+        Returns:
+            Arguments of the base, for sequences of the length L + T.
+        """
+        prompt_mask = prompts["attention_mask"]
+        attention_mask = torch.cat(
+            [prompt_mask, prompt_mask.new_ones(tokens.shape)], dim=1
+        )
+        return {
+            "input_ids": torch.cat([prompts["input_ids"], tokens], dim=1),
+            "attention_mask": attention_mask,
+            "position_ids": (attention_mask.cumsum(dim=-1) - 1).clamp(min=0),
+            "use_cache": False,
+        }
+
+    def _compute_hidden_states(
+        self, prompts: dict[str, torch.Tensor], tokens: torch.LongTensor
+    ) -> torch.Tensor:
+        """Run the base on prompts with tokens behind them.
+
+        Args:
+            prompts: See `_append_tokens`.
+            tokens: Token ids, shape [B, T].
+
+        Returns:
+            What the language head would read, shape [B, L + T, hidden_size].
+        """
+        inputs = self._append_tokens(prompts, tokens)
+        # Nobody reads logits, and those of a whole prompt would take much memory.
+        with self._record_hidden_states(tokens.shape[1] + 1) as hidden_states:
+            super().forward(**inputs)
+        return hidden_states[0]
+
+    @contextmanager
+    def _record_hidden_states(self, positions: int) -> Iterator[list[torch.Tensor]]:
+        """Record what the language head reads.
+
+        Bases differ in which hidden states they return, and return none where FSDP2 has
+        given them another class.
+
+        Args:
+            positions: Number of last positions that the head is to compute logits of.
+
+        Yields:
+            A list that gets a tensor of shape [B, L, hidden_size] with each forward pass.
+        """
+        hidden_states = []
+
+        def record(
+            head: torch.nn.Module, arguments: tuple[torch.Tensor]
+        ) -> tuple[torch.Tensor]:
+            hidden_states.append(arguments[0])
+            return (arguments[0][:, -positions:],)
+
+        hook = self.get_output_embeddings().register_forward_pre_hook(record)
+        try:
+            yield hidden_states
+        finally:
+            hook.remove()
+
+    def _compute_values(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        """Estimate values.
+
+        Args:
+            hidden_states: Last hidden state of each prompt's last token, shape
+                [B, hidden_size].
+
+        Returns:
+            float32 values, shape [B, 1].
+        """
+        return self.value_head(hidden_states).float()
+
+    @torch.no_grad()
+    def predict_action_batch(
+        self,
+        env_obs: Optional[dict[str, Any]] = None,
+        input_ids: Optional[torch.LongTensor] = None,
+        attention_mask: Optional[torch.Tensor] = None,
+        mode: str = "train",
+        do_sample: Optional[bool] = None,
+        temperature: float = 1.0,
+        **kwargs: Any,
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Choose a chunk of actions for each observation.
+
+        Args:
+            env_obs: Observations: `task_descriptions` (B strings) and, if the policy
+                uses them, `states` of shape [B, S]. Images are not read: the base is a
+                language model.
+            input_ids: Prompt tokens in place of `env_obs`, shape [B, L], left-padded.
+            attention_mask: 1 for prompt tokens, 0 for padding, shape [B, L].
+            mode: "train" or "eval"; decides on sampling when `do_sample` is not given.
+            do_sample: Whether to sample; the mean is taken otherwise.
+            temperature: Multiplies the standard deviation when sampling.
+            **kwargs: Ignored, such as `top_k` and `top_p`, which are for tokens.
+
+        Returns:
+            Actions, shape [B, num_action_chunks, action_dim], and a dict with
+            `prev_logprobs` of shape [B, num_action_chunks * action_dim], `prev_values`
+            of shape [B, 1] (zeros without a value head) and `forward_inputs`, whose
+            tensors all have B as first dimension.
+        """
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
+        if env_obs is not None:
+            inputs = self._prepare_inputs(env_obs)
+        if do_sample is None:
+            do_sample = mode == "train"
+        batch = {
+            **inputs,
+            **self._prepare_sampling(do_sample, temperature, inputs["input_ids"]),
+        }
+
+        mean, std, prompt_state = self._compute_distribution(batch)
+        actions = mean + std * torch.randn_like(mean) if do_sample else mean
+        logprobs = compute_gaussian_logprobs(actions, mean, std).flatten(1)
+        if hasattr(self, "value_head"):
+            values = self._compute_values(prompt_state)
+        else:
+            values = torch.zeros_like(logprobs[:, :1])
+        return self._unnormalize_actions(actions), {
+            "prev_logprobs": logprobs,
+            "prev_values": values,
+            "forward_inputs": {**batch, "sampled_actions": to_bits(actions)},
+        }
+
+    def _prepare_inputs(self, env_obs: dict[str, Any]) -> dict[str, torch.Tensor]:
+        """Tokenize prompts, padded on the left to one length for all rollouts.
+
+        Args:
+            env_obs: See `predict_action_batch`.
+
+        Returns:
+            `input_ids` and `attention_mask`, shape [B, max_prompt_length] each.
+
+        Raises:
+            ValueError: If a prompt is longer than `max_prompt_length`.
+        """
+        prompts = [
+            f"What action should the robot take to {task.lower()}?\nOut:"
+            for task in env_obs["task_descriptions"]
+        ]
+        states = env_obs.get("states") if self.use_proprio else None
+        if states is not None:
+            prompts = [
+                f"State: {' '.join(f'{number:.2f}' for number in state)}. {prompt}"
+                for state, prompt in zip(torch.as_tensor(states).tolist(), prompts)
+            ]
+        encoded = self.input_processor(
+            [f"In: {prompt}" for prompt in prompts], padding=True, return_tensors="pt"
+        )
+        padding = self.max_prompt_length - encoded["input_ids"].shape[1]
+        if padding < 0:
+            raise ValueError(
+                f"A prompt has {encoded['input_ids'].shape[1]} tokens, but "
+                f"max_prompt_length is {self.max_prompt_length}."
+            )
+        pad_token_id = self.input_processor.pad_token_id
+        input_ids = F.pad(encoded["input_ids"], (padding, 0), value=pad_token_id)
+        attention_mask = F.pad(encoded["attention_mask"], (padding, 0), value=0)
+        return {
+            "input_ids": input_ids.to(self.device),
+            "attention_mask": attention_mask.to(self.device),
+        }
+
+    def _prepare_sampling(
+        self, do_sample: bool, temperature: float, input_ids: torch.LongTensor
+    ) -> dict[str, torch.Tensor]:
+        """Store the temperature per sample, so that training can replay it.
+
+        Args:
+            do_sample: Whether to sample; without, the temperature counts as 1.
+            temperature: See `predict_action_batch`.
+            input_ids: Prompt tokens, shape [B, L].
+
+        Returns:
+            An int64 tensor of shape [B], in `SAMPLING_UNITS`.
+
+        Raises:
+            ValueError: If the temperature is not above 0.
+        """
+        if not do_sample:
+            temperature = 1.0
+        if not temperature > 0:
+            raise ValueError(f"Sampling needs temperature > 0, got {temperature}.")
+        units = max(1, round(temperature * SAMPLING_UNITS))
+        temperatures = input_ids.new_full((input_ids.shape[0],), units)
+        return {"sampling_temperature": temperatures}
+
+    def _unnormalize_actions(self, normalized: torch.Tensor) -> np.ndarray:
+        """Turn what the policy answers into actions of the environment.
+
+        Args:
+            normalized: Shape [B, num_action_chunks, action_dim]. What lies outside of
+                -1 to 1 is clipped, as it is no action that the dataset has.
+
+        Returns:
+            float32 actions of the same shape: in q01..q99 where the dataset's mask is
+            true, in -1..1 elsewhere.
+        """
+        clipped = normalized.double().clamp(-1, 1).cpu().numpy()
+        scale = (self.max_action - self.min_action) / 2
+        actions = np.where(
+            self.action_mask, (clipped + 1) * scale + self.min_action, clipped
+        )
+        return actions.astype(np.float32)
+
+    def sft_forward(self, data: dict[str, Any], **kwargs: Any) -> torch.Tensor:
+        """Compute how unlikely the policy finds demonstrated actions.
+
+        Args:
+            data: Observations as `predict_action_batch` takes them, with `actions` of
+                shape [B, num_action_chunks, action_dim] and, where episodes end within
+                a chunk, `action_is_pad` of shape [B, num_action_chunks], true for steps
+                that do not count. Arrays, as FSDP casts the numbers of tensors.
+            **kwargs: Ignored.
+
+        Returns:
+            Mean negative log-probability of a number, a float32 scalar.
+        """
+        inputs, actions, is_taken = self._prepare_demonstrations(data)
+        neutral = self._prepare_sampling(False, 1.0, inputs["input_ids"])
+        mean, std, _ = self._compute_distribution({**inputs, **neutral})
+        demonstrated = torch.from_numpy(actions).to(mean)
+        logprobs = compute_gaussian_logprobs(demonstrated, mean, std)
+        return -logprobs[is_taken].mean()
+
+    def _prepare_demonstrations(
+        self, data: dict[str, Any]
+    ) -> tuple[dict[str, torch.Tensor], np.ndarray, torch.Tensor]:
+        """Read a batch of demonstrations.
+
+        Args:
+            data: See `sft_forward`.
+
+        Returns:
+            What `_prepare_inputs` makes of the observations; the actions on the scale
+            of -1 to 1, shape [B, num_action_chunks, action_dim]; and which steps of
+            them were taken, a mask of shape [B, num_action_chunks].
+
+        Raises:
+            ValueError: If the actions have another shape, or went through a dtype that
+                does not hold them.
+        """
+        actions = torch.as_tensor(data["actions"])
+        if actions.dtype not in (torch.float32, torch.float64):
+            raise ValueError(
+                f"Actions are {actions.dtype}: FSDP casts tensors, so pass an array."
+            )
+        chunk = (self.num_action_chunks, self.action_dim)
+        if actions.shape[1:] != chunk:
+            raise ValueError(
+                f"Actions have the shape {list(actions.shape)}, not [B, {chunk[0]}, "
+                f"{chunk[1]}]: the data has other chunks than the policy."
+            )
+        is_pad = data.get("action_is_pad")
+        if is_pad is None:
+            is_pad = torch.zeros(actions.shape[:2], dtype=torch.bool)
+        inputs = self._prepare_inputs(data)
+        normalized = self._normalize_actions(actions.cpu().numpy())
+        return inputs, normalized, ~torch.as_tensor(is_pad).to(self.device)
+
+    def _normalize_actions(self, actions: np.ndarray) -> np.ndarray:
+        """Bring actions to the scale that the policy has them on.
+
+        Args:
+            actions: In q01..q99 where the dataset's mask is true, in -1..1 elsewhere,
+                shape [..., action_dim]. What lies outside is clipped.
+
+        Returns:
+            float64 actions in -1..1. A number that never changes is -1.
+        """
+        span = self.max_action - self.min_action
+        scaled = 2 * (actions - self.min_action) / np.where(span > 0, span, np.inf) - 1
+        return np.where(self.action_mask, scaled, actions).clip(-1, 1)

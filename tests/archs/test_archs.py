@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from archs.entries import Entry, read_entries
+from archs.page import Covered, as_json, render, totals
+from archs.running import (
+    SPEC,
+    STRATEGIES,
+    Result,
+    cover,
+    judge,
+    parse_result,
+    plan_on,
+    reason_of,
+)
+from warm.runs import Candidate, Ended
+
+from rlinf_scaffold.smoke.junit import Proof
+from rlinf_scaffold.surfaces.smoke_test import smoke_test_path
+
+MODELS = """
+MODEL_FOR_CAUSAL_LM_MAPPING_NAMES = OrderedDict(
+    [("llama", "LlamaForCausalLM"), ("two", ("OneForCausalLM", "TwoForCausalLM"))]
+)
+MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES = OrderedDict([("see", "SeeForBoth")])
+"""
+LLAMA = Entry("causal-lm", "llama", "LlamaForCausalLM")
+HELD = Proof(name="a", outcome="passed")
+MEASURED = Proof(
+    name="shards", outcome="failed", measured="2", bound="1", message="Failed"
+)
+RAISED = Proof(name="rolls out", outcome="error", message="failed on setup with 'x'\ny")
+
+
+def planted(tmp_path: Path, source: str) -> Path:
+    folder = tmp_path / "transformers/models/auto"
+    folder.mkdir(parents=True)
+    for path in (folder, folder.parent, folder.parent.parent):
+        (path / "__init__.py").touch()
+    (folder / "modeling_auto.py").write_text(source)
+    return tmp_path
+
+
+def test_nothing_is_listed_where_nothing_is(tmp_path: Path) -> None:
+    assert list(read_entries([tmp_path])) == []
+    assert list(read_entries([planted(tmp_path, "")])) == []
+
+
+def test_lists_every_class_of_both_tables(tmp_path: Path) -> None:
+    entries = list(read_entries([planted(tmp_path, MODELS)]))
+    assert entries == [
+        LLAMA,
+        Entry("causal-lm", "two", "OneForCausalLM"),
+        Entry("causal-lm", "two", "TwoForCausalLM"),
+        Entry("image-text-to-text", "see", "SeeForBoth"),
+    ]
+    assert len({it.name for it in entries}) == len(entries)
+
+
+@pytest.mark.parametrize(
+    ("proofs", "status", "reason"),
+    [
+        ((HELD,), 0, ""),
+        ((), 0, "it ended with status 0"),
+        ((HELD,), 3, "it ended with status 3"),
+        ((HELD,), -14, "it was ended by signal 14"),
+        ((HELD, MEASURED, RAISED), 1, "shards: 2, not 1"),
+        ((RAISED,), 1, "rolls out: failed on setup with 'x' y"),
+    ],
+)
+def test_says_why_a_base_does_not_pass(
+    proofs: tuple[Proof, ...], status: int, reason: str
+) -> None:
+    assert reason_of(Ended(status, 1.0, 0, proofs, "")) == reason
+
+
+def test_what_cannot_be_a_base_is_refused_with_its_reason() -> None:
+    planned = plan_on("NoSuchForCausalLM", ())
+    assert planned.base is None
+    assert "NoSuchForCausalLM" in planned.reason
+    assert "\n" not in planned.reason
+
+
+def test_a_base_is_planned_in_memory_and_judged() -> None:
+    planned = plan_on("LlamaForCausalLM", ())
+    test = smoke_test_path(SPEC.name)
+    assert planned.tree.read(test)
+    candidate = Candidate("a", planned.tree, test, "", shares=("fsdp2",))
+    result = judge(planned, candidate, Ended(0, 2.0, 5 << 20, (HELD, HELD), ""))
+    assert (result.outcome, result.proofs, result.peak_mib) == ("pass", 2, 5)
+    assert result.layer_classes == ("LlamaDecoderLayer",)
+    assert parse_result(json.dumps(asdict(result))) == result
+
+
+def test_every_base_meets_fsdp2_and_a_third_of_them_fsdp1() -> None:
+    assert all("fsdp2" in it for it in STRATEGIES)
+    assert sum("fsdp" in it for it in STRATEGIES) * 3 == len(STRATEGIES)
+
+
+def covered(version: str, result: Result) -> Covered:
+    return Covered({"transformers": version}, {LLAMA: result})
+
+
+def test_the_page_counts_and_lists() -> None:
+    passed = Result(
+        outcome="pass", seconds=3.2, peak_mib=70, proofs=5, layer_classes=("A", "B")
+    )
+    runs = [
+        covered("5.1", passed),
+        covered("4.1", Result(outcome="refused", reason="it | cannot")),
+    ]
+    assert list(totals(runs))[1:3] == [
+        ("causal-lm", "5.1", "1", "1", "0", "0", "100.0"),
+        ("causal-lm", "4.1", "1", "0", "1", "0", "0.0"),
+    ]
+    row = "| llama | LlamaForCausalLM | pass | refused: it &#124; cannot | A, B |  | 3 | 70 |"
+    assert row in render(runs).splitlines()
+    assert json.loads(as_json(runs))[0]["entries"][0] == {
+        **asdict(LLAMA),
+        **asdict(passed),
+        "layer_classes": ["A", "B"],
+        "lora_targets": [],
+        "strategies": [],
+    }
+
+
+@pytest.mark.smoke
+def test_a_class_is_proved_once_and_kept(tmp_path: Path) -> None:
+    told: list[str] = []
+    entries = [
+        Entry("causal-lm", "gpt2", "GPT2LMHeadModel"),
+        Entry("image-text-to-text", "gpt2", "GPT2LMHeadModel"),
+        Entry("causal-lm", "bert", "BertForMaskedLM"),
+    ]
+    results = [
+        cover(
+            entries, Path(sys.executable), tmp_path, lambda name, _: told.append(name)
+        )
+        for _ in range(2)
+    ]
+    assert results[0] == results[1]
+    assert told == ["GPT2LMHeadModel"]
+    first, second, refused = results[0].values()
+    assert first == second
+    assert (first.outcome, first.reason) == ("pass", "")
+    assert first.proofs > 100
+    assert (refused.outcome, refused.proofs) == ("refused", 0)
