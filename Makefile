@@ -96,6 +96,6 @@ picture: $(READY) ## Draw .github/terminal.svg from a real run.
 readme: $(READY) ## Write the tables of the README from the code.
 	$(BIN)/python tests/readme_tables.py
 
-catalogue: $(READY) ## Read the shipped bases from transformers again.
-	$(RUN) rlinf_scaffold.bases.catalogue .venv/lib/python*/site-packages > catalogue.new
+catalogue: $(READY) $(NEWEST_READY) ## Read the shipped bases from transformers again.
+	$(RUN) rlinf_scaffold.bases.catalogue .venv-newest/lib/python*/site-packages > catalogue.new
 	mv catalogue.new rlinf_scaffold/bases/catalogue.json

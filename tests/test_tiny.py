@@ -6,7 +6,7 @@ import pytest
 
 from rlinf_scaffold.bases.shipped import shipped_bases
 from rlinf_scaffold.spec import Base
-from rlinf_scaffold.tiny import FILE, text_rules, tiny_settings
+from rlinf_scaffold.tiny import FILE, imposed_settings, text_rules, tiny_settings
 
 
 def base(model_type: str, **others: bool) -> Base:
@@ -35,7 +35,13 @@ def test_a_switch_is_a_setting() -> None:
 
 
 def test_settings_go_by_the_model_type() -> None:
-    assert tiny_settings(base("xlstm")) == {"qk_dim_factor": 1.0}
+    assert tiny_settings(base("xmod")) == {"default_language": "en_XX"}
+
+
+def test_what_is_imposed_is_a_setting_too() -> None:
+    imposed = imposed_settings(base("rwkv"))
+    assert imposed == {"rescale_every": 0}
+    assert tiny_settings(base("rwkv")) == imposed
 
 
 def test_a_switch_adds_to_settings() -> None:

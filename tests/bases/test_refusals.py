@@ -166,7 +166,7 @@ def test_a_checkpoint_of_other_parts() -> None:
 def test_refused_by_its_model_type(old_site: Path, tmp_path: Path) -> None:
     folder = tmp_path / "checkpoint"
     folder.mkdir()
-    text = '{"architectures": ["ToyForCausalLM"], "model_type": "xlnet"}'
+    text = '{"architectures": ["ToyForCausalLM"], "model_type": "xlm"}'
     (folder / "config.json").write_text(text)
-    with pytest.raises(UnsupportedBaseError, match="both directions"):
+    with pytest.raises(UnsupportedBaseError, match="counts padding from the right"):
         find_base(str(folder), [old_site])

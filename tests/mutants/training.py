@@ -9,13 +9,13 @@ _FORWARD = """    def default_forward(
         forward_inputs"""
 _PREDICT = """    @torch.no_grad()
     def predict_action_batch("""
-_SLICE = "outputs.logits[:, first_position:-1],"
+_SLICE = "outputs.logits[:, first_position:-1]\n"
 
 MUTANTS = (
     mutant(
         "logits one position late",
         "Each token is judged by the logits of the token after it.",
-        policy(_SLICE, "outputs.logits[:, first_position + 1 :],"),
+        policy(_SLICE, "outputs.logits[:, first_position + 1 :]\n"),
     ),
     mutant(
         "too few logits kept",
@@ -28,7 +28,7 @@ MUTANTS = (
     mutant(
         "log-probabilities detached",
         "The loss of the actor reaches no weight.",
-        policy(_SLICE, "outputs.logits[:, first_position:-1].detach(),"),
+        policy(_SLICE, "outputs.logits[:, first_position:-1].detach()\n"),
     ),
     mutant(
         "no_grad on training",
