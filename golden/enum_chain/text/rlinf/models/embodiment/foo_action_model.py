@@ -240,12 +240,13 @@ class FooForRLActionPrediction(LlamaForCausalLM):
         max_prompt_length: int = 128,
         use_proprio: bool = True,
     ):
-        # Training is in train mode, where dropout would give other log-probabilities
-        # than the rollout had.
+        # Training is in train mode, where dropout, or the jitter of routers, would give
+        # other log-probabilities than the rollout had.
         parts = [part for part in vars(config).values() if hasattr(part, "to_dict")]
         for part in [config, *parts]:
             for key, value in part.to_dict().items():
-                if "drop" in key and isinstance(value, float):
+                is_noise = "drop" in key or "jitter" in key
+                if is_noise and isinstance(value, float):
                     setattr(part, key, 0.0)
         super().__init__(config)
         for key, value in (("hidden_size", hidden_size), ("vocab_size", vocab_size)):
@@ -272,6 +273,11 @@ class FooForRLActionPrediction(LlamaForCausalLM):
             activation="relu",
             bias_last=False,
         )
+
+    @classmethod
+    def is_custom_code(cls) -> bool:
+        """Deny it: transformers 5 sets up buffers and names of weights of its own only."""
+        return False
 
     @classmethod
     def from_pretrained(
@@ -470,10 +476,11 @@ class FooForRLActionPrediction(LlamaForCausalLM):
 
         # The logits at one position are those of the next token.
         first_position = -self.num_action_tokens - 1
+        logits = outputs.logits[:, first_position:-1]
         logprobs, entropy, values = None, None, None
         if compute_logprobs or compute_entropy:
             logprobs, entropy = self._evaluate_action_tokens(
-                outputs.logits[:, first_position:-1],
+                logits,
                 action_tokens,
                 data,
                 compute_entropy,
@@ -569,7 +576,8 @@ class FooForRLActionPrediction(LlamaForCausalLM):
         Returns:
             float32 values, shape [B, 1].
         """
-        return self.value_head(hidden_states).float()
+        weight = next(self.value_head.parameters())
+        return self.value_head(hidden_states.to(weight.dtype)).float()
 
     @torch.no_grad()
     def predict_action_batch(

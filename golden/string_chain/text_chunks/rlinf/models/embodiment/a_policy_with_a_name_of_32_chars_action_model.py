@@ -209,12 +209,13 @@ class APolicyWithANameOf32CharsForRLActionPrediction(LlamaForCausalLM):
         add_value_head: bool = False,
         max_prompt_length: int = 128,
     ):
-        # Training is in train mode, where dropout would give other log-probabilities
-        # than the rollout had.
+        # Training is in train mode, where dropout, or the jitter of routers, would give
+        # other log-probabilities than the rollout had.
         parts = [part for part in vars(config).values() if hasattr(part, "to_dict")]
         for part in [config, *parts]:
             for key, value in part.to_dict().items():
-                if "drop" in key and isinstance(value, float):
+                is_noise = "drop" in key or "jitter" in key
+                if is_noise and isinstance(value, float):
                     setattr(part, key, 0.0)
         super().__init__(config)
         for key, value in (("hidden_size", hidden_size), ("vocab_size", vocab_size)):
@@ -234,6 +235,11 @@ class APolicyWithANameOf32CharsForRLActionPrediction(LlamaForCausalLM):
 
     def _build_value_head(self) -> ValueHead:
         return ValueHead(self.get_output_embeddings().weight.shape[1])
+
+    @classmethod
+    def is_custom_code(cls) -> bool:
+        """Deny it: transformers 5 sets up buffers and names of weights of its own only."""
+        return False
 
     @classmethod
     def from_pretrained(

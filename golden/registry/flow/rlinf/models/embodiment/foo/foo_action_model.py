@@ -458,12 +458,13 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
         use_proprio: bool = True,
         image_size: Sequence[int] = (224, 224),
     ):
-        # Training is in train mode, where dropout would give other log-probabilities
-        # than the rollout had.
+        # Training is in train mode, where dropout, or the jitter of routers, would give
+        # other log-probabilities than the rollout had.
         parts = [part for part in vars(config).values() if hasattr(part, "to_dict")]
         for part in [config, *parts]:
             for key, value in part.to_dict().items():
-                if "drop" in key and isinstance(value, float):
+                is_noise = "drop" in key or "jitter" in key
+                if is_noise and isinstance(value, float):
                     setattr(part, key, 0.0)
         super().__init__(config)
         for key, value in (("hidden_size", hidden_size), ("vocab_size", vocab_size)):
@@ -505,7 +506,7 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
 
     @classmethod
     def is_custom_code(cls) -> bool:
-        """Deny it: transformers 5 reads older names of weights for its own classes only."""
+        """Deny it: transformers 5 sets up buffers and names of weights of its own only."""
         return False
 
     @classmethod
@@ -651,15 +652,19 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
             return self.sft_forward(**kwargs)
         if forward_type != ForwardType.DEFAULT:
             raise NotImplementedError(f"{type(self).__name__} has no {forward_type}.")
+        # Some bases know one input by two names.
+        inputs = {
+            "pixel_values": pixel_values,
+            "token_type_ids": token_type_ids,
+        }
         return self.default_forward(
             input_ids=input_ids,
             attention_mask=attention_mask,
             position_ids=position_ids,
             past_key_values=past_key_values,
             inputs_embeds=inputs_embeds,
-            pixel_values=pixel_values,
-            token_type_ids=token_type_ids,
             logits_to_keep=logits_to_keep,
+            **{key: value for key, value in inputs.items() if value is not None},
             **kwargs,
         )
 
@@ -865,7 +870,8 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
         Returns:
             float32 values, shape [B, 1].
         """
-        return self.value_head(hidden_states).float()
+        weight = next(self.value_head.parameters())
+        return self.value_head(hidden_states.to(weight.dtype)).float()
 
     @torch.no_grad()
     def predict_action_batch(

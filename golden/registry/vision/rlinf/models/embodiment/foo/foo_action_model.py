@@ -394,12 +394,13 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
         use_proprio: bool = True,
         image_size: Sequence[int] = (224, 224),
     ):
-        # Training is in train mode, where dropout would give other log-probabilities
-        # than the rollout had.
+        # Training is in train mode, where dropout, or the jitter of routers, would give
+        # other log-probabilities than the rollout had.
         parts = [part for part in vars(config).values() if hasattr(part, "to_dict")]
         for part in [config, *parts]:
             for key, value in part.to_dict().items():
-                if "drop" in key and isinstance(value, float):
+                is_noise = "drop" in key or "jitter" in key
+                if is_noise and isinstance(value, float):
                     setattr(part, key, 0.0)
         super().__init__(config)
         for key, value in (("hidden_size", hidden_size), ("vocab_size", vocab_size)):
@@ -431,7 +432,7 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
 
     @classmethod
     def is_custom_code(cls) -> bool:
-        """Deny it: transformers 5 reads older names of weights for its own classes only."""
+        """Deny it: transformers 5 sets up buffers and names of weights of its own only."""
         return False
 
     @classmethod
@@ -600,16 +601,20 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
             return self.sft_forward(**kwargs)
         if forward_type != ForwardType.DEFAULT:
             raise NotImplementedError(f"{type(self).__name__} has no {forward_type}.")
+        # Some bases know one input by two names.
+        inputs = {
+            "pixel_values": pixel_values,
+            "image_grid_thw": image_grid_thw,
+            "mm_token_type_ids": mm_token_type_ids,
+        }
         return self.default_forward(
             input_ids=input_ids,
             attention_mask=attention_mask,
             position_ids=position_ids,
             past_key_values=past_key_values,
             inputs_embeds=inputs_embeds,
-            pixel_values=pixel_values,
-            image_grid_thw=image_grid_thw,
-            mm_token_type_ids=mm_token_type_ids,
             logits_to_keep=logits_to_keep,
+            **{key: value for key, value in inputs.items() if value is not None},
             **kwargs,
         )
 
@@ -649,10 +654,11 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
 
         # The logits at one position are those of the next token.
         first_position = -self.num_action_tokens - 1
+        logits = outputs.logits[:, first_position:-1]
         logprobs, entropy, values = None, None, None
         if compute_logprobs or compute_entropy:
             logprobs, entropy = self._evaluate_action_tokens(
-                outputs.logits[:, first_position:-1],
+                logits,
                 action_tokens,
                 forward_inputs,
                 compute_entropy,
@@ -753,7 +759,8 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
         Returns:
             float32 values, shape [B, 1].
         """
-        return self.value_head(hidden_states).float()
+        weight = next(self.value_head.parameters())
+        return self.value_head(hidden_states.to(weight.dtype)).float()
 
     @torch.no_grad()
     def predict_action_batch(
