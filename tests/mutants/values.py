@@ -7,7 +7,7 @@ from mutants.mutant import models, mutant, policy
 _TRAINING = "self._compute_values(hidden_states[0][:, first_position])"
 _ROLLOUT = "self._compute_values(hidden_states[0][:, -1])"
 _RECORDED = "hook = self.get_output_embeddings().register_forward_pre_hook("
-_VALUES = "return self.value_head(hidden_states.to(weight.dtype)).float()"
+_VALUES = "return self.value_head(hidden_states).float()"
 _REBUILT = "setattr(model, name, head.to(weight.device, weight.dtype))"
 _MISSING = 'for name in sorted({key.partition(".")[0] for key in missing}):'
 _LAST = """            bias_last=False,
@@ -44,7 +44,7 @@ MUTANTS = (
     mutant(
         "value head detached from the backbone",
         "The loss of the critic trains the head alone.",
-        policy(_VALUES, _VALUES.replace(".to(weight", ".detach().to(weight")),
+        policy(_VALUES, _VALUES.replace("(hidden_states)", "(hidden_states.detach())")),
     ),
     mutant(
         "values detached",
