@@ -4,9 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 BENCH_READY := .venv/.ready-bench
-# A second environment, for the newest transformers that bases are covered with.
-NEWEST := 5.23.0
-NEWEST_READY := .venv-newest/.ready
+# What bases are covered with, each in an environment of its own.
+COVERED := 5.23.0 4.57.6
+NEWEST_READY := .venv-$(firstword $(COVERED))/.ready
 RUN := $(BIN)/python -m
 
 export HF_HUB_OFFLINE := 1
@@ -32,12 +32,12 @@ $(BENCH_READY): $(READY)
 	$(RUN) pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	touch $@
 
-$(NEWEST_READY): pyproject.toml constraints.txt
-	test -x .venv-newest/bin/python || $(PYTHON) -m venv .venv-newest
-	sed -E '/^(transformers|tokenizers|huggingface_hub)==/d' constraints.txt > .venv-newest/constraints.txt
-	echo 'transformers==$(NEWEST)' >> .venv-newest/constraints.txt
-	.venv-newest/bin/pip install --quiet --constraint .venv-newest/constraints.txt torch
-	.venv-newest/bin/pip install --quiet --constraint .venv-newest/constraints.txt --editable '.[smoke]'
+# Image processors need torchvision, which loads beside the CUDA build of torch alone,
+# and that one runs on CPUs, too.
+.venv-%/.ready: pyproject.toml constraints.txt
+	test -x .venv-$*/bin/python || $(PYTHON) -m venv .venv-$*
+	sed -E '/^(transformers|tokenizers|huggingface_hub|torch)==/d' constraints.txt > .venv-$*/constraints.txt
+	.venv-$*/bin/pip install --quiet --constraint .venv-$*/constraints.txt transformers==$* --editable '.[smoke,archs]'
 	touch $@
 
 demo: $(READY) ## Scaffold foo on Llama in a practice checkout in demo/, and prove it.
@@ -82,8 +82,8 @@ real: $(READY) ## Every revision of RLinf that wired models anew: RLINF=a clone.
 mutants: $(READY) ## Seed defects that the smoke test must kill, and list the proofs that do.
 	PYTHONPATH=tests $(RUN) mutants docs/mutants.md
 
-coverage-archs: $(READY) $(NEWEST_READY) ## Prove every base that transformers lists, and list how that went.
-	PYTHONPATH=tests $(RUN) archs docs/coverage.md --python .venv-newest/bin/python $(BIN)/python
+coverage-archs: $(READY) $(COVERED:%=.venv-%/.ready) ## Prove every base that transformers lists, and list how that went.
+	PYTHONPATH=tests $(RUN) archs docs/coverage.md --python $(COVERED:%=.venv-%/bin/python)
 
 bench: $(BENCH_READY) ## Ratios against something outside.
 	$(RUN) benchmarks.help
@@ -97,5 +97,5 @@ readme: $(READY) ## Write the tables of the README from the code.
 	$(BIN)/python tests/readme_tables.py
 
 catalogue: $(READY) $(NEWEST_READY) ## Read the shipped bases from transformers again.
-	$(RUN) rlinf_scaffold.bases.catalogue .venv-newest/lib/python*/site-packages > catalogue.new
+	$(RUN) rlinf_scaffold.bases.catalogue $(dir $(NEWEST_READY))lib/python*/site-packages > catalogue.new
 	mv catalogue.new rlinf_scaffold/bases/catalogue.json

@@ -17,6 +17,7 @@ from rlinf_scaffold.bases.values import (
 )
 
 _LAYERS: Final = External("torch.nn.ModuleList")
+_EMBEDDING: Final = External("torch.nn.Embedding")
 _LINEAR: Final = ("torch.nn.Linear", "transformers.pytorch_utils.Conv1D")
 
 
@@ -54,11 +55,12 @@ def towers(model: Instance) -> list[tuple[Instance, Instance]]:
 def layers(interpreter: Interpreter, tower: Instance, config: object) -> set[str]:
     """Return the layer classes of a model: the declared ones that it builds.
 
-    Where none is declared, those in its list of layers.
+    Where none is declared, those in its list of layers. What holds the embeddings is none:
+    a language head may share their weight, which no unit of FSDP may hold for another.
     """
     declared = interpreter.class_value(tower.cls, "_no_split_modules")
     listed = set(items_of(declared) or ()) if declared is not UNKNOWN else set()
-    built = {part.cls.name for part in instances(tower)}
+    built = {part.cls.name for part in instances(tower)} - _embedding(tower)
     return {str(name) for name in listed & built} or _repeated(
         interpreter, tower, config
     )
@@ -113,6 +115,22 @@ def _is_derived(part: Instance | Made) -> bool:
     return isinstance(part, Instance) and any(
         isinstance(ancestor, External) and ancestor.name in _LINEAR
         for ancestor in part.lineage
+    )
+
+
+def _embedding(tower: Instance) -> set[str]:
+    """Return the classes that have embeddings of their own, and are in no list."""
+    listed = {item.cls.name for items in _lists(tower) for item in items}
+    return {
+        part.cls.name
+        for part in instances(tower)
+        if any(_is_embedding(it) for it in part.attributes.values())
+    } - listed
+
+
+def _is_embedding(value: object) -> bool:
+    return any(
+        isinstance(it, Made) and it.callee == _EMBEDDING for it in options_of(value)
     )
 
 

@@ -235,7 +235,7 @@ def test_asks_for_what_is_missing(root: Path, python: Path) -> None:
     ended = on_terminal("foo\nLlamaForCausalLM\n", "new-model", *where)
     assert ended.code == 0
     assert "Name of the model (RLinf's model_type): " in ended.out
-    assert "Base (transformers class, package.module:Class or folder): " in ended.out
+    assert "Base (class, model type, module:Class, folder or hub id): " in ended.out
     assert "FooForRLActionPrediction" in ended.out
 
 
