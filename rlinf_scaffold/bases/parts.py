@@ -124,11 +124,12 @@ def _embedding(tower: Instance) -> set[str]:
     return {
         part.cls.name
         for part in instances(tower)
-        if any(_is_embedding(it) for it in part.attributes.values())
+        if any(is_embedding(it) for it in part.attributes.values())
     } - listed
 
 
-def _is_embedding(value: object) -> bool:
+def is_embedding(value: object) -> bool:
+    """Whether a value is, or may be, an ``nn.Embedding``."""
     return any(
         isinstance(it, Made) and it.callee == _EMBEDDING for it in options_of(value)
     )
