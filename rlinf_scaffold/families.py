@@ -37,6 +37,8 @@ class Family:
         flat_images: whether its processor takes one list of images for all prompts.
         packed: arguments that hold the images of all prompts in one row, along their last
             dimension.
+        reads_prompts_both_ways: whether each token of a prompt attends to all of it, as
+            its ``token_type_ids`` and ``labels`` tell.
         uncached: whether it generates other tokens from its cache where prompts are padded.
         packages: what it imports that transformers does not depend on.
         refusal: why no policy can be made of it, if so.
@@ -56,6 +58,7 @@ class Family:
     one_image: bool = False
     flat_images: bool = False
     packed: tuple[str, ...] = ()
+    reads_prompts_both_ways: bool = False
     uncached: bool = False
     packages: tuple[str, ...] = ()
     refusal: str = ""
