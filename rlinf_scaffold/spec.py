@@ -54,7 +54,10 @@ _VISION_FACTS = (
 )
 
 
-_SELDOM = ("decoder_switch", "drops_processors", "head_owner", "renames_weights")
+_SELDOM = (
+    *("decoder_switch", "drops_processors", "head_owner", "needs_images"),
+    *("renames_weights", "tables"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +104,8 @@ class Base:
         mrope: whether it computes position ids of its own, mostly several for each token.
         head_owner: the part that has the language head, where the base gives none.
         drops_processors: whether its own ``generate`` hands on no logits processors.
+        needs_images: whether it generates nothing for a prompt without images.
+        tables: embeddings whose weights it reads itself, each as ``Class.name``.
         decoder_switch: whether it decodes only where its configuration says is_decoder.
         renames_weights: whether transformers knows other names of weights for this class.
     """
@@ -125,6 +130,8 @@ class Base:
     mrope: bool = False
     head_owner: str = ""
     drops_processors: bool = False
+    needs_images: bool = False
+    tables: tuple[str, ...] = ()
     decoder_switch: bool = False
     renames_weights: bool = False
 

@@ -28,11 +28,13 @@ from rlinf_scaffold.bases.refusals import (
     asks_for_decoder,
     delegates,
     drops_processors,
+    needs_images,
     refuse_forward,
     refuse_model,
     refuse_name,
     sees,
 )
+from rlinf_scaffold.bases.tables import read_tables
 from rlinf_scaffold.bases.values import Instance, is_config, options_of
 from rlinf_scaffold.errors import UnsupportedBaseError
 from rlinf_scaffold.families import family_of
@@ -172,6 +174,8 @@ class Reader:
             or any(_has_rope_index(part) for part in instances(model)),
             head_owner=_head_owner(model),
             drops_processors=drops_processors(self.library, model.cls),
+            needs_images=needs_images(self.library, model.cls),
+            tables=read_tables(model),
         )
         return self._with_layers(seeing, model, (names - vision) or names)
 

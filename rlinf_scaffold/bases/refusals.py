@@ -216,6 +216,16 @@ def drops_processors(library: Library, cls: Class) -> bool:
     )
 
 
+def needs_images(library: Library, cls: Class) -> bool:
+    """Whether a class has a ``generate`` of its own that takes no prompt without images."""
+    own = _generate(library, cls)
+    if own is None:
+        return False
+    named = [*own.args.posonlyargs, *own.args.args]
+    required = named[: len(named) - len(own.args.defaults)]
+    return any(_IMAGES.fullmatch(it.arg) for it in required)
+
+
 def _generate(library: Library, cls: Class) -> ast.FunctionDef | None:
     owners = (owner for owner in library.lineage(cls) if isinstance(owner, Class))
     own = (owner.methods.get("generate") for owner in owners)

@@ -35,6 +35,8 @@ class Seeing(TypedDict, total=False):
     decoder_switch: bool
     drops_processors: bool
     head_owner: str
+    needs_images: bool
+    tables: list[str]
     renames_weights: bool
 
 
@@ -87,6 +89,8 @@ def _base(name: str, entry: Entry) -> Base:
         decoder_switch=entry.get("decoder_switch", False),
         drops_processors=entry.get("drops_processors", False),
         head_owner=entry.get("head_owner", ""),
+        needs_images=entry.get("needs_images", False),
+        tables=tuple(entry.get("tables", ())),
         renames_weights=entry.get("renames_weights", False),
     )
 
