@@ -39,6 +39,10 @@ class Family:
             dimension.
         reads_prompts_both_ways: whether each token of a prompt attends to all of it, as
             its ``token_type_ids`` and ``labels`` tell.
+        numbers_images: whether it counts the images of all samples in one row, so that what
+            it makes of one depends on those before it.
+        told: what its processor is told with each prompt, besides what it is set to.
+        mark: what its tokenizers write before a text, and its processor takes away.
         uncached: whether it generates other tokens from its cache where prompts are padded.
         packages: what it imports that transformers does not depend on.
         refusal: why no policy can be made of it, if so.
@@ -59,6 +63,9 @@ class Family:
     flat_images: bool = False
     packed: tuple[str, ...] = ()
     reads_prompts_both_ways: bool = False
+    numbers_images: bool = False
+    told: Settings = field(default_factory=dict)
+    mark: str = ""
     uncached: bool = False
     packages: tuple[str, ...] = ()
     refusal: str = ""

@@ -103,7 +103,8 @@ class Base:
         vision_layer_classes: those of ``layer_classes`` that read images.
         mrope: whether it computes position ids of its own, mostly several for each token.
         head_owner: the part that has the language head, where the base gives none.
-        drops_processors: whether its own ``generate`` hands on no logits processors.
+        drops_processors: whether its own ``generate`` hands on no logits processors, or
+            not all of a prompt.
         needs_images: whether it generates nothing for a prompt without images.
         tables: embeddings whose weights it reads itself, each as ``Class.name``.
         decoder_switch: whether it decodes only where its configuration says is_decoder.

@@ -28,6 +28,7 @@ from rlinf_scaffold.bases.refusals import (
     asks_for_decoder,
     delegates,
     drops_processors,
+    drops_tokens,
     needs_images,
     refuse_forward,
     refuse_model,
@@ -173,7 +174,8 @@ class Reader:
             mrope=delegates(self.library, model.cls)
             or any(_has_rope_index(part) for part in instances(model)),
             head_owner=_head_owner(model),
-            drops_processors=drops_processors(self.library, model.cls),
+            drops_processors=drops_processors(self.library, model.cls)
+            or drops_tokens(self.library, model.cls),
             needs_images=needs_images(self.library, model.cls),
             tables=read_tables(model),
         )
@@ -338,11 +340,16 @@ def _head_owner(model: Instance) -> str:
         name
         for name, part in model.attributes.items()
         if any(
-            isinstance(it, Instance) and _HEAD in it.attributes
+            isinstance(it, Instance) and _has_head(it)
             for it in options_of(part)
         )
     )
     return next(owners, "")
+
+
+def _has_head(part: Instance) -> bool:
+    methods = {name for owner in part.owners() for name in owner.methods}
+    return _HEAD in part.attributes or "get_output_embeddings" in methods
 
 
 def _has_rope_index(part: Instance) -> bool:

@@ -216,6 +216,14 @@ def drops_processors(library: Library, cls: Class) -> bool:
     )
 
 
+def drops_tokens(library: Library, cls: Class) -> bool:
+    """Whether a class has a ``generate`` that leaves out the last token of a prompt."""
+    return any(
+        isinstance(part, ast.Subscript) and ast.unparse(part) == "input_ids[:, :-1]"
+        for part in ast.walk(_generate(library, cls) or ast.Pass())
+    )
+
+
 def needs_images(library: Library, cls: Class) -> bool:
     """Whether a class has a ``generate`` of its own that takes no prompt without images."""
     own = _generate(library, cls)
