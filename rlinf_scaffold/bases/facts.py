@@ -339,10 +339,7 @@ def _head_owner(model: Instance) -> str:
     owners = (
         name
         for name, part in model.attributes.items()
-        if any(
-            isinstance(it, Instance) and _has_head(it)
-            for it in options_of(part)
-        )
+        if any(isinstance(it, Instance) and _has_head(it) for it in options_of(part))
     )
     return next(owners, "")
 

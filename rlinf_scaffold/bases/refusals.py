@@ -25,7 +25,17 @@ _CLASSIFIER: Final = re.compile(
 )
 _ENCODER: Final = re.compile(r".*For(MaskedLM|PreTraining)")
 _HEADS: Final = ("lm_head", "embed_out", "output_projection", "cls")
-_OTHER_INPUTS: Final = {"vision_config": "vision", "audio_config": "audio"}
+_OTHER_INPUTS: Final = {
+    "vision_config": "vision",
+    "audio_config": "audio",
+    "protein_encoder_config": "protein",
+}
+_MATCHED: Final = "torchvision"
+_MATCH: Final = (
+    ". Its wheels load only beside the torch that they were built for: where an index has "
+    "them for CUDA alone, install torch of the matching version for CUDA too, which also "
+    "computes on CPUs"
+)
 _IMAGES: Final = re.compile(
     r"(image_)?pixel_values(_images)?|image_patches|flattened_patches"
 )
@@ -63,7 +73,9 @@ def refuse_modality(library: Library, given: str, base: Base) -> None:
     elif lacking:
         reason = (
             f"{base.processor_class or base.class_name} needs {' and '.join(lacking)}, "
-            "which the interpreter does not have: install it first"
+            "which the interpreter does not have. Install it there: "
+            f"`python -m pip install {' '.join(lacking)}`"
+            f"{_MATCH if _MATCHED in lacking else ''}"
         )
     else:
         return
