@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import pytest
 from reading import snippet
 
 from rlinf_scaffold.bases import find_base
-from rlinf_scaffold.bases.library import Library
+from rlinf_scaffold.bases.library import Class, Library
 from rlinf_scaffold.bases.refusals import (
+    drops_tokens,
+    needs_images,
     refuse_modality,
     refuse_parts,
     sees,
@@ -86,22 +89,24 @@ def test_sees(arguments: tuple[str, ...], expected: bool) -> None:
     assert sees(arguments) is expected
 
 
-def test_audio(tmp_path: Path) -> None:
-    source = """
+@pytest.mark.parametrize("kind", ["audio", "protein"])
+def test_other_senses(kind: str, tmp_path: Path) -> None:
+    name = {"audio": "audio_config", "protein": "protein_encoder_config"}[kind]
+    source = f"""
     from transformers.configuration_utils import PretrainedConfig
     from transformers.modeling_utils import PreTrainedModel
 
     class HearConfig(PretrainedConfig):
-        audio_config = None
+        {name} = None
 
         def __init__(self):
-            self.audio_config = {}
+            self.{name} = dict()
 
     class Hear(PreTrainedModel):
         config: HearConfig
     """
     snippet(tmp_path, source)
-    words = "audio-language bases are not supported: choose a text model"
+    words = f"{kind}-language bases are not supported: choose a text model"
     with pytest.raises(UnsupportedBaseError, match=words):
         find_base("pkg.snippet:Hear", [tmp_path])
 
@@ -131,9 +136,49 @@ def test_what_the_processor_needs(
     if is_served:
         refuse_modality(library, "Qwen", QWEN)
         return
-    words = "Qwen2_5_VLProcessor needs torchvision, which the interpreter does not have"
-    with pytest.raises(UnsupportedBaseError, match=words):
+    words = (
+        "Qwen2_5_VLProcessor needs torchvision, which the interpreter does not have. "
+        "Install it there: `python -m pip install torchvision`. Its wheels load only "
+        "beside the torch that they were built for"
+    )
+    with pytest.raises(UnsupportedBaseError, match=re.escape(words)):
         refuse_modality(library, "Qwen", QWEN)
+
+
+GENERATE = """
+class Model:
+    def generate({arguments}):
+        return self.decoder.generate({prompt})
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "prompt", "expected"),
+    [
+        ("self, input_ids=None, pixel_values=None", "input_ids", (False, False)),
+        ("self, input_ids, pixel_values=None", "input_ids", (False, False)),
+        ("self, pixel_values, input_ids=None", "input_ids", (True, False)),
+        ("self, pixel_values, input_ids", "input_ids[:, :-1]", (True, True)),
+        ("self, input_ids=None", "input_ids[:, 1:]", (False, False)),
+    ],
+)
+def test_what_generate_makes_of_a_prompt(
+    arguments: str, prompt: str, expected: tuple[bool, bool], tmp_path: Path
+) -> None:
+    source = GENERATE.format(arguments=arguments, prompt=prompt)
+    interpreter, _ = snippet(tmp_path, source)
+    cls = interpreter.library.find("pkg.snippet", "Model")
+    assert isinstance(cls, Class)
+    library = interpreter.library
+    assert (needs_images(library, cls), drops_tokens(library, cls)) == expected
+
+
+def test_who_has_no_generate_needs_no_images(tmp_path: Path) -> None:
+    interpreter, _ = snippet(tmp_path, "class Model: pass")
+    cls = interpreter.library.find("pkg.snippet", "Model")
+    assert isinstance(cls, Class)
+    assert not needs_images(interpreter.library, cls)
+    assert not drops_tokens(interpreter.library, cls)
 
 
 @pytest.mark.parametrize(
