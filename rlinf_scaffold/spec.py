@@ -40,6 +40,7 @@ _CACHED_BY_NAME = re.compile("mamba|minimax|lfm2|falconh1|rwkv|xlstm|xlnet|refor
 _TEXT_ARGUMENTS = frozenset(
     {
         *("input_ids", "attention_mask", "position_ids", "past_key_values"),
+        *("decoder_input_ids", "decoder_attention_mask", "interpolate_pos_encoding"),
         *("inputs_embeds", "logits_to_keep", "num_logits_to_keep", "labels"),
         *("use_cache", "output_attentions", "output_hidden_states", "return_dict"),
         *("cache_position", "rope_deltas", "vision_feature_layer"),
