@@ -34,6 +34,7 @@ class Family:
         placeholder: attributes of a processor whose texts stand for an image, one after
             the other, where that is not its image token alone.
         one_image: whether it takes one image for each prompt.
+        frames: how many frames it takes of each image, as a video; 0 where it takes images.
         flat_images: whether its processor takes one list of images for all prompts.
         packed: arguments that hold the images of all prompts in one row, along their last
             dimension.
@@ -60,6 +61,7 @@ class Family:
     prompt_length: int = 288
     placeholder: tuple[str, ...] = ("image_token",)
     one_image: bool = False
+    frames: int = 0
     flat_images: bool = False
     packed: tuple[str, ...] = ()
     reads_prompts_both_ways: bool = False

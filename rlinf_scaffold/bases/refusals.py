@@ -60,6 +60,7 @@ def refuse_modality(library: Library, given: str, base: Base) -> None:
     parts = base.processor.parts if base.processor else ()
     unknown = [argument for argument, name in parts if not name]
     lacking = _lacking(library, base, family)
+    reads = "video_processor" if family.frames else "image_processor"
     if family.refusal:
         reason = family.refusal
     elif base.processor is None:
@@ -67,7 +68,7 @@ def refuse_modality(library: Library, given: str, base: Base) -> None:
             f"transformers has no processor for {base.model_type}, which would make its "
             "inputs of text and images"
         )
-    elif unknown or not any("image_processor" in argument for argument, _ in parts):
+    elif unknown or not any(reads in argument for argument, _ in parts):
         what = " and ".join(unknown) or "part for images"
         reason = f"no {what} of {base.processor_class} is known to transformers"
     elif lacking:
