@@ -13,6 +13,7 @@ from rlinf_scaffold.bases.library import (
     CONFIG_ROOTS,
     TRANSFORMERS,
     Class,
+    External,
     Library,
     literal,
 )
@@ -209,6 +210,8 @@ class Reader:
             return None
         name = named.value if isinstance(named, ast.Constant) else ast.unparse(named)
         found = self.library.resolve(owner.module, str(name))
+        if isinstance(found, External) and found.name == f"transformers.{found.leaf}":
+            found = self.library.find_class(found.leaf)
         return found if isinstance(found, Class) else None
 
     def _config(

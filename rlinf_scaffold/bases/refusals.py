@@ -23,6 +23,8 @@ _CLASSIFIER: Final = re.compile(
     r".*(For(\w*Classification|QuestionAnswering|MultipleChoice|NextSentencePrediction)"
     r"|DoubleHeadsModel)"
 )
+_DIFFUSION: Final = re.compile(r".*ForBlockDiffusion")
+_PAIR: Final = re.compile(r".*EncoderDecoderModel")
 _ENCODER: Final = re.compile(r".*For(MaskedLM|PreTraining)")
 _HEADS: Final = ("lm_head", "embed_out", "output_projection", "cls")
 _OTHER_INPUTS: Final = {
@@ -132,6 +134,10 @@ def refuse_name(library: Library, given: str, cls: Class) -> None:
         reason = f"it is abstract{_instead(library, cls)}"
     elif _CLASSIFIER.fullmatch(cls.name):
         reason = f"its head classifies and generates no tokens{_instead(library, cls)}"
+    elif _PAIR.fullmatch(cls.name):
+        reason = "it is an encoder-decoder"
+    elif _DIFFUSION.fullmatch(cls.name):
+        reason = "it generates blocks of tokens by diffusion, and none after the other"
     elif _ENCODER.fullmatch(cls.name):
         reason = f"it is an encoder and generates no tokens{_instead(library, cls)}"
     else:

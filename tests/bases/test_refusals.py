@@ -89,6 +89,39 @@ def test_sees(arguments: tuple[str, ...], expected: bool) -> None:
     assert sees(arguments) is expected
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("HearEncoderDecoderModel", "it is an encoder-decoder"),
+        ("HearForBlockDiffusion", "it generates blocks of tokens by diffusion"),
+    ],
+)
+def test_refused_by_its_name(name: str, words: str, tmp_path: Path) -> None:
+    source = f"""
+    from transformers.modeling_utils import PreTrainedModel
+
+    class {name}(PreTrainedModel):
+        pass
+    """
+    snippet(tmp_path, source)
+    with pytest.raises(UnsupportedBaseError, match=words):
+        find_base(f"pkg.snippet:{name}", [tmp_path])
+
+
+def test_a_configuration_may_be_imported_from_the_top(
+    site: Path, tmp_path: Path
+) -> None:
+    source = """
+    from transformers import ToyConfig
+    from transformers.models.toy.modeling_toy import ToyForCausalLM
+
+    class Own(ToyForCausalLM):
+        config: ToyConfig
+    """
+    snippet(tmp_path, source)
+    assert find_base("pkg.snippet:Own", [tmp_path, site]).config_class == "ToyConfig"
+
+
 @pytest.mark.parametrize("kind", ["audio", "protein"])
 def test_other_senses(kind: str, tmp_path: Path) -> None:
     name = {"audio": "audio_config", "protein": "protein_encoder_config"}[kind]
