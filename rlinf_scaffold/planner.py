@@ -45,6 +45,9 @@ def resolve(tree: Tree, spec: ModelSpec, base: Base) -> Job:
             "action tokens: choose tokens"
         )
         raise InvalidAnswerError("--head", spec.head, reason)
+    if contract.prepares_observations and spec.state != "text":
+        reason = "workers of this RLinf hand over text alone: choose text"
+        raise InvalidAnswerError("--state", spec.state, reason)
     if base.modality != "text" and contract.prepares_observations:
         reason = (
             "workers of this RLinf take one image an observation, and hand over only "

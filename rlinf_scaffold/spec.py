@@ -12,6 +12,7 @@ from rlinf_scaffold.errors import InvalidAnswerError
 
 PRECISIONS = ("bf16", "fp16", "fp32")
 ATTENTIONS = ("flash_attention_2", "sdpa", "eager")
+STATES = ("text", "token")
 _NAME = re.compile(r"[a-z](?:[a-z0-9_]{0,30}[a-z0-9])?")
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 _RESERVED = frozenset({"model", "models", "modules", "rlinf", "test", "tests"})
@@ -194,6 +195,9 @@ class ModelSpec:
         action_dim: numbers per action step.
         action_chunks: action steps predicted at once.
         action_bins: tokens per number.
+        state: how prompts hold the proprioceptive state, as ``text`` or as a ``token``
+            that is projected from it.
+        state_dim: numbers of a state that is projected.
         unnorm_key: which entry of the dataset statistics un-normalises actions; empty
             takes the only one there is.
         lora: whether the YAML switches LoRA on.
@@ -209,6 +213,8 @@ class ModelSpec:
     action_dim: int = 7
     action_chunks: int = 1
     action_bins: int = 256
+    state: str = "text"
+    state_dim: int = 8
     unnorm_key: str = ""
     lora: bool = False
     value_head: bool = True
@@ -223,6 +229,7 @@ class ModelSpec:
             ("--action-dim", self.action_dim, 1),
             ("--action-chunks", self.action_chunks, 1),
             ("--action-bins", self.action_bins, 2),
+            ("--state-dim", self.state_dim, 1),
         ):
             if value < least:
                 raise InvalidAnswerError(option, value, f"must be at least {least}")
@@ -231,6 +238,7 @@ class ModelSpec:
                 "--unnorm-key", self.unnorm_key, "letters, digits and _ . + - only"
             )
         for option, answer, choices in (
+            ("--state", self.state, STATES),
             ("--precision", self.precision, PRECISIONS),
             ("--attn-implementation", self.attn_implementation, ATTENTIONS),
         ):

@@ -59,7 +59,9 @@ from rlinf_scaffold.surfaces.smoke_test import smoke_test_path
 
 FOO = ModelSpec(name="foo")
 LONG = ModelSpec(name=LONG_NAME)
-ANYWHERE = [it for it in ARCHETYPES if it.spec.head == FOO.head]
+ANYWHERE = [
+    it for it in ARCHETYPES if (it.spec.head, it.spec.state) == (FOO.head, FOO.state)
+]
 SPECS = {
     **{it.name: it.spec for it in ANYWHERE},
     "critic of chunks": ModelSpec(name="ab1", action_chunks=5, lora=True),
@@ -181,6 +183,15 @@ def test_refuses_heads_that_workers_cannot_score(layout: str, head: str) -> None
     assert str(refused.value) == (
         f"--head {head!r}: workers of this RLinf compute log-probabilities themselves, "
         "from logits of action tokens: choose tokens"
+    )
+
+
+@pytest.mark.parametrize("layout", sorted(TREES.keys() - SEEING))
+def test_refuses_states_that_workers_do_not_hand_over(layout: str) -> None:
+    with pytest.raises(InvalidAnswerError) as refused:
+        resolve(TREES[layout], replace(FOO, state="token"), LLAMA)
+    assert str(refused.value) == (
+        "--state 'token': workers of this RLinf hand over text alone: choose text"
     )
 
 

@@ -122,6 +122,7 @@ def test_there_is_a_token_per_number(dim: int, chunks: int) -> None:
     [
         {},
         {"action_dim": 1, "action_chunks": 1, "action_bins": 2},
+        {"state": "token", "state_dim": 1},
         {"unnorm_key": ""},
         {"unnorm_key": "bridge_orig"},
         {"unnorm_key": "libero_10.v2+no-noops"},
@@ -142,6 +143,8 @@ def test_good_answers(answers: dict[str, object]) -> None:
         ({"action_dim": -7}, "--action-dim -7: must be at least 1"),
         ({"action_chunks": 0}, "--action-chunks 0: must be at least 1"),
         ({"action_bins": 1}, "--action-bins 1: must be at least 2"),
+        ({"state_dim": 0}, "--state-dim 0: must be at least 1"),
+        ({"state": "image"}, "--state 'image': one of text, token"),
         ({"unnorm_key": "a b"}, "--unnorm-key 'a b': letters, digits and _ . + - only"),
         (
             {"unnorm_key": "a\n"},

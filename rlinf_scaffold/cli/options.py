@@ -43,6 +43,13 @@ class Attention(str, Enum):
     EAGER = "eager"
 
 
+class State(str, Enum):
+    """How prompts hold the proprioceptive state."""
+
+    TEXT = "text"
+    TOKEN = "token"
+
+
 # Several commands
 
 ModelArgument = Annotated[
@@ -101,6 +108,12 @@ HeadOption = Annotated[
 ActionDimOption = Annotated[int, typer.Option(help="Numbers per action.")]
 ActionChunksOption = Annotated[int, typer.Option(help="Actions predicted at once.")]
 ActionBinsOption = Annotated[int, typer.Option(help="Tokens per number.")]
+StateOption = Annotated[
+    State, typer.Option(help="How prompts hold the state: a projected token, or text.")
+]
+StateDimOption = Annotated[
+    int, typer.Option(help="Numbers of a state that is projected.")
+]
 UnnormKeyOption = Annotated[
     str,
     typer.Option(

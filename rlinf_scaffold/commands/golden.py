@@ -130,7 +130,12 @@ ARCHETYPES = (
         ModelSpec(name="foo", head="regression", action_chunks=8),
         _LLAMA,
     ),
-    Archetype("flow", ModelSpec(name="foo", head="flow", action_chunks=8), _PALIGEMMA),
+    Archetype(
+        "flow",
+        ModelSpec(name="foo", head="flow", action_chunks=8, state="token"),
+        _PALIGEMMA,
+    ),
+    Archetype("state", ModelSpec(name="foo", state="token", state_dim=14), _LLAMA),
 )
 
 
@@ -193,7 +198,8 @@ def archetypes(tree: Tree) -> tuple[Archetype, ...]:
     return tuple(
         it
         for it in ARCHETYPES
-        if it.base.modality == "text" and find_head(it.spec.head).answers_in_logits
+        if it.base.modality == it.spec.state == "text"
+        and find_head(it.spec.head).answers_in_logits
     )
 
 

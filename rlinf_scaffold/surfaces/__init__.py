@@ -45,6 +45,12 @@ class Job:
         return self.recipes.settings(self.spec)
 
     @property
+    def own_settings(self) -> tuple[str, ...]:
+        """What the model's YAML holds, and its class is given, for these answers alone."""
+        projected = ("state_dim",) if self.spec.state == "token" else ()
+        return (*self.head.settings, *projected)
+
+    @property
     def values(self) -> Mapping[str, object]:
         """What every template is given."""
         return {
@@ -55,6 +61,7 @@ class Job:
             "contract": self.contract,
             "terms": self.terms,
             "head": self.head,
+            "own_settings": self.own_settings,
             "recipes": self.recipes,
             "engine": self.engine,
             "sft": self.sft,

@@ -22,12 +22,14 @@ class Subject:
         layout: the practice checkout.
         base: the class that the policy extends.
         head: how it acts.
+        state: how its prompts hold the state.
     """
 
     name: str
     layout: str
     base: str
     head: str = "tokens"
+    state: str = "text"
 
 
 TEXT = Subject("text", "registry", "LlamaForCausalLM")
@@ -35,6 +37,7 @@ POSITIONS = Subject("learnt positions, tied", "registry", "GPT2LMHeadModel")
 IMAGES = Subject("images", "registry", "LlavaForConditionalGeneration")
 GAUSSIAN = Subject("Gaussian", "registry", "LlamaForCausalLM", "regression")
 FLOW = Subject("flow matching", "registry", "LlamaForCausalLM", "flow")
+STATES = Subject("projected states", "registry", "LlamaForCausalLM", state="token")
 LOGITS = Subject("logits", "string_chain", "LlamaForCausalLM")
 
 

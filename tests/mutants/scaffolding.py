@@ -27,7 +27,7 @@ def scaffolded(subject: Subject) -> Tree:
     tree = practice_checkout(layout)
     paths = walk_files(tree, PurePosixPath())
     practice = MemoryTree({path: tree.read(path) or "" for path in paths})
-    asked = replace(SPEC, head=subject.head)
+    asked = replace(SPEC, head=subject.head, state=subject.state)
     spec = replace(asked, recipe=str(choose_recipe(practice, asked)))
     job = resolve(practice, spec, find_base(subject.base, ()))
     return Overlay(practice).write(plan(practice, job))
