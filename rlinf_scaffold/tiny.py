@@ -13,7 +13,7 @@ from rlinf_scaffold.spec import Base
 
 FILE: Final = Path(__file__).with_name("bases") / "tiny" / "text.json"
 
-Setting: TypeAlias = "bool | int | float | str | list[Setting] | dict[str, Setting]"
+Setting: TypeAlias = "bool | int | float | str | None | list[Setting] | dict[str, Setting]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,8 @@ class Rules:
             ``streamed``, where its head reads further tokens ahead, too; ``routed``,
             where its routers draw at random in training.
         imposed: settings without which rollout and training would disagree.
-        settings: what makes it tiny besides its sizes, by the dotted path of a setting.
+        settings: what makes it tiny besides its sizes, by the dotted path of a setting;
+            its configuration decides on those that are None.
     """
 
     refusals: Mapping[str, str]
