@@ -51,7 +51,7 @@ _TEXT_ARGUMENTS = frozenset(
     }
 )
 _VISION_FACTS = (
-    *("modality", "text_config", "processor_class", "processor"),
+    *("modality", "processor_class", "processor"),
     *("vision_layer_classes", "mrope"),
 )
 
@@ -60,6 +60,7 @@ _SELDOM = (
     *("decoder_switch", "drops_processors", "head_owner", "needs_images"),
     *("renames_weights", "tables"),
 )
+_PATH = "text_config"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +180,8 @@ class Base:
         if self.modality == "text":
             for name in _VISION_FACTS:
                 del facts[name]
+            if not self.text_config:
+                del facts[_PATH]
         for name in _SELDOM:
             if not facts[name]:
                 del facts[name]

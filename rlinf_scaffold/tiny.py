@@ -13,7 +13,9 @@ from rlinf_scaffold.spec import Base
 
 FILE: Final = Path(__file__).with_name("bases") / "tiny" / "text.json"
 
-Setting: TypeAlias = "bool | int | float | str | None | list[Setting] | dict[str, Setting]"
+Setting: TypeAlias = (
+    "bool | int | float | str | list[Setting] | dict[str, Setting] | None"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,7 +43,8 @@ from rlinf_scaffold.families import family_of
 from rlinf_scaffold.spec import Base
 
 _HEAD: Final = "lm_head"
-_DECODERS: Final = ("text_config", "decoder", "generator")
+_DECODERS: Final = ("text_config", "decoder", "generator", "decoder_config")
+_SIZE: Final = "hidden_size"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +103,9 @@ class Reader:
         config = self._config(interpreter, config_class, settings)
         arguments = self._forward_arguments(cls)
         refuse_forward(self.library, self.given, cls, config, arguments)
-        path = _decoder_path(config) if sees(arguments) else ""
+        sized = interpreter.attribute(config, _SIZE)
+        whole = isinstance(sized, int) and not sees(arguments)
+        path = "" if whole else _decoder_path(config)
         model = interpreter.call(cls, [config], {})
         if not isinstance(model, Instance):
             raise UnsupportedBaseError(self.given, "its __init__ cannot be followed")
@@ -128,20 +131,20 @@ class Reader:
             config_class=config_class.name,
             config_module=self._home(config_class),
             model_type=_text(interpreter.class_value(config_class, "model_type")),
-            hidden_size=self._size(interpreter, decoder, "hidden_size"),
+            hidden_size=self._size(interpreter, decoder, _SIZE),
             vocab_size=self._size(interpreter, decoder, "vocab_size"),
             tie_word_embeddings=_is_tied(interpreter, config, decoder),
             layer_classes=(),
             lora_targets=(),
             forward_arguments=built.arguments,
+            text_config=built.path,
             decoder_switch=asks_for_decoder(built.cls.node),
             renames_weights=self._renames_weights(
                 built.cls.name, interpreter.class_value(config_class, "model_type")
             ),
         )
         if sees(built.arguments):
-            seeing = replace(base, text_config=built.path)
-            return self._seeing(interpreter, seeing, model, decoder)
+            return self._seeing(interpreter, base, model, decoder)
         return self._with_layers(base, model, layers(interpreter, model, config))
 
     def _seeing(
