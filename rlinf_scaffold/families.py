@@ -35,6 +35,7 @@ class Family:
             the other, where that is not its image token alone.
         one_image: whether it takes one image for each prompt.
         frames: how many frames it takes of each image, as a video; 0 where it takes images.
+        needs_images: whether it reads no prompt without images, which its code does not say.
         flat_images: whether its processor takes one list of images for all prompts.
         packed: arguments that hold the images of all prompts in one row, along their last
             dimension.
@@ -62,6 +63,7 @@ class Family:
     placeholder: tuple[str, ...] = ("image_token",)
     one_image: bool = False
     frames: int = 0
+    needs_images: bool = False
     flat_images: bool = False
     packed: tuple[str, ...] = ()
     reads_prompts_both_ways: bool = False

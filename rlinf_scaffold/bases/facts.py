@@ -180,7 +180,7 @@ class Reader:
             head_owner=_head_owner(model),
             drops_processors=drops_processors(self.library, model.cls)
             or drops_tokens(self.library, model.cls),
-            needs_images=needs_images(self.library, model.cls),
+            needs_images=family.needs_images or needs_images(self.library, model.cls),
             tables=read_tables(model),
         )
         return self._with_layers(seeing, model, (names - vision) or names)
