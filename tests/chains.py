@@ -258,6 +258,7 @@ def values(layout: Layout, spec: ModelSpec, terms: Terms) -> Mapping[str, object
         "contract": all_contracts()[0],
         "terms": terms,
         "head": find_head("tokens"),
+        "own_settings": (),
     }
 
 
