@@ -49,6 +49,18 @@ def test_noop_on_any_number_of_ranks(
     assert report.fault is None
 
 
+def test_noop_where_signals_reach_all_threads(tmp_path: Path) -> None:
+    signals = (
+        "signal.signal(signal.SIGUSR1, lambda number, frame: None)\n"
+        "        for thread in __import__('threading').enumerate():\n"
+        "            signal.pthread_kill(thread.ident, signal.SIGUSR1)\n"
+        "        time.sleep(0.1)"
+    )
+    write(tmp_path, signals)
+    report = prove(tmp_path)
+    assert report.ok, report
+
+
 def test_full_is_one_report_of_one_two_and_three_ranks(tmp_path: Path) -> None:
     write(tmp_path)
     report = prove(tmp_path, Launch(full=True))

@@ -20,11 +20,13 @@ from typing import NoReturn, TypedDict
 import pytest
 
 SLOW_IMPORTS = (
-    *("numpy", "omegaconf", "peft", "tokenizers", "torch", "transformers"),
+    *("datasets", "numpy", "omegaconf", "peft", "tokenizers", "torch", "transformers"),
     *("torch.distributed.fsdp", "transformers.generation", "transformers.models.auto"),
 )
-# What starts processes of its own is left out where few proofs are wanted.
+# What starts processes of its own is left out where few proofs are wanted, and what
+# reads demonstrations without a policy, which no base makes a difference to.
 SLOW_FIXTURES = frozenset({"started"})
+DATA_FIXTURE = "recorded"
 
 
 class Job(TypedDict):
@@ -65,6 +67,8 @@ class SomeProofs:
 
     def wants(self, item: pytest.Item) -> bool:
         names = getattr(item, "fixturenames", ())
+        if DATA_FIXTURE in names and "policy" not in names:
+            return False
         if "world" not in names:
             return self.rank == 0 and SLOW_FIXTURES.isdisjoint(names)
         spec = getattr(item, "callspec", None)
