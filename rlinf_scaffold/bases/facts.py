@@ -41,6 +41,7 @@ from rlinf_scaffold.bases.values import Instance, is_config, options_of
 from rlinf_scaffold.errors import UnsupportedBaseError
 from rlinf_scaffold.families import family_of
 from rlinf_scaffold.spec import Base
+from rlinf_scaffold.tiny import text_rules
 
 _HEAD: Final = "lm_head"
 _DECODERS: Final = ("text_config", "decoder", "generator", "decoder_config")
@@ -145,7 +146,9 @@ class Reader:
         )
         if sees(built.arguments):
             return self._seeing(interpreter, base, model, decoder)
-        return self._with_layers(base, model, layers(interpreter, model, config))
+        names = layers(interpreter, model, config)
+        shared = text_rules().undivided.get(base.model_type, ())
+        return self._with_layers(base, model, names.difference(shared))
 
     def _seeing(
         self, interpreter: Interpreter, base: Base, model: Instance, decoder: Instance

@@ -29,7 +29,7 @@ SPEC = ModelSpec(name="foo")
 # Every entry goes through FSDP2, every third one through FSDP1 too.
 STRATEGIES = (("fsdp2", "fsdp"), ("fsdp2",), ("fsdp2",))
 SECONDS_EACH = 300  # of which a proof takes 10 where nothing else runs
-MEMORY_EACH = 3 << 30
+MEMORY_EACH = 4 << 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
