@@ -39,6 +39,8 @@ class Family:
         flat_images: whether its processor takes one list of images for all prompts.
         packed: arguments that hold the images of all prompts in one row, along their last
             dimension.
+        counts: arguments that count rows of another one over the images of all prompts, each
+            with that one; a negative number counts none.
         reads_prompts_both_ways: whether each token of a prompt attends to all of it, as
             its ``token_type_ids`` and ``labels`` tell.
         numbers_images: whether it counts the images of all samples in one row, so that what
@@ -66,6 +68,7 @@ class Family:
     needs_images: bool = False
     flat_images: bool = False
     packed: tuple[str, ...] = ()
+    counts: Mapping[str, str] = field(default_factory=dict)
     reads_prompts_both_ways: bool = False
     numbers_images: bool = False
     told: Settings = field(default_factory=dict)

@@ -30,6 +30,7 @@ class Rules:
             ``streamed``, where its head reads further tokens ahead, too; ``routed``,
             where its routers draw at random in training.
         imposed: settings without which rollout and training would disagree.
+        widened: classes of layers that compute in float32 with weights that FSDP casts.
         undivided: classes of layers of which several have the same weights, so that none
             may be a unit of FSDP.
         settings: what makes it tiny besides its sizes, by the dotted path of a setting;
@@ -39,6 +40,7 @@ class Rules:
     refusals: Mapping[str, str]
     decoding: Mapping[str, str]
     imposed: Mapping[str, Mapping[str, Setting]]
+    widened: Mapping[str, list[str]]
     undivided: Mapping[str, list[str]]
     settings: Mapping[str, Mapping[str, Setting]]
 

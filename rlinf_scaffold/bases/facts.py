@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -46,6 +47,9 @@ from rlinf_scaffold.tiny import text_rules
 _HEAD: Final = "lm_head"
 _DECODERS: Final = ("text_config", "decoder", "generator", "decoder_config")
 _SIZE: Final = "hidden_size"
+_DROPPED_POSITIONS: Final = re.compile(
+    r"\w+\.pop\('position_ids'.*\)|\w+\['position_ids'\] = None"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +183,7 @@ class Reader:
             ),
             vision_layer_classes=tuple(sorted(vision)),
             mrope=delegates(self.library, model.cls)
-            or any(_has_rope_index(part) for part in instances(model)),
+            or any(_numbers_tokens(part) for part in instances(model)),
             head_owner=_head_owner(model),
             drops_processors=drops_processors(self.library, model.cls)
             or drops_tokens(self.library, model.cls),
@@ -358,8 +362,21 @@ def _has_head(part: Instance) -> bool:
     return _HEAD in part.attributes or "get_output_embeddings" in methods
 
 
-def _has_rope_index(part: Instance) -> bool:
-    return any("get_rope_index" in owner.methods for owner in part.owners())
+def _numbers_tokens(part: Instance) -> bool:
+    """Whether a part computes positions, or has generation hand on none."""
+    return any(
+        "get_rope_index" in owner.methods
+        or _drops_positions(owner.methods.get("prepare_inputs_for_generation"))
+        for owner in part.owners()
+    )
+
+
+def _drops_positions(prepare: ast.FunctionDef | None) -> bool:
+    return prepare is not None and any(
+        _DROPPED_POSITIONS.fullmatch(ast.unparse(node))
+        for node in ast.walk(prepare)
+        if isinstance(node, ast.Expr | ast.Assign)
+    )
 
 
 def _text(value: object) -> str:

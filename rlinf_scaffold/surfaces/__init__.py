@@ -67,6 +67,7 @@ class Job:
             "sft": self.sft,
             "views": self.views,
             "imposed": imposed_settings(self.base),
+            "widened": text_rules().widened.get(self.base.model_type, []),
             "decoding": text_rules().decoding.get(self.base.model_type, ""),
         }
 

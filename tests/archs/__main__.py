@@ -35,7 +35,7 @@ def main() -> None:
 
     covered = []
     for python in options.python:
-        interpreter = probe_interpreter(python)
+        interpreter = probe_interpreter(python.absolute())
         entries = read_entries(interpreter.search_path)
         chosen = [it for it in entries if any(word in it.name for word in options.only)]
         results = cover(chosen, interpreter.python, options.cache, tell)
