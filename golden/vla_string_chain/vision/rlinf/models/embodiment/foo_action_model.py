@@ -276,7 +276,7 @@ def stack_samples(
                 raise ValueError(
                     f"A prompt has {longest} tokens, but max_prompt_length is {length}."
                 )
-            fill = {"input_ids": pad_token_id, "image_patches_indices": -1}.get(key, 0)
+            fill = pad_token_id if key == "input_ids" else 0
             values = [
                 F.pad(
                     value,
@@ -398,13 +398,17 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration):
     ):
         # Training is in train mode, where dropout, or the jitter of routers, would give
         # other log-probabilities than the rollout had.
-        parts = [part for part in vars(config).values() if hasattr(part, "to_dict")]
-        for part in [config, *parts]:
+        parts = [config]
+        for part in parts:  # which grows
+            parts += [it for it in vars(part).values() if hasattr(it, "to_dict")]
             for key, value in part.to_dict().items():
                 is_noise = "drop" in key or "jitter" in key
                 if is_noise and isinstance(value, float):
                     setattr(part, key, 0.0)
         super().__init__(config)
+        # FSDP asks the outer configuration whether the head shares its weight.
+        if getattr(config.text_config, "tie_word_embeddings", False):
+            config.tie_word_embeddings = True
         # What FSDP wraps where RLinf does not read that from the recipe.
         for part in (self, getattr(self, "language_model", self)):
             part._no_split_modules = [
@@ -442,6 +446,21 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration):
     def is_custom_code(cls) -> bool:
         """Deny it: transformers 5 sets up buffers and names of weights of its own only."""
         return False
+
+    def train(self, mode: bool = True) -> "FooForRLActionPrediction":
+        """Set the mode of all parts but batch norms, which would mix the samples of a batch.
+
+        Args:
+            mode: Whether to train.
+
+        Returns:
+            The policy.
+        """
+        super().train(mode)
+        for part in self.modules():
+            if isinstance(part, torch.nn.modules.batchnorm._BatchNorm):
+                part.eval()
+        return self
 
     @classmethod
     def from_pretrained(
@@ -485,6 +504,15 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration):
                 f"Qwen2_5_VLForConditionalGeneration: it lacks {absent[:5]}."
             )
         weight = model.get_input_embeddings().weight
+        # FSDP shards weights of one dtype, and transformers keeps some in float32; and it
+        # flattens weights that are all trained, or none.
+        for part in model.modules():
+            for name, parameter in list(part.named_parameters(recurse=False)):
+                if parameter.dtype == torch.float32:
+                    parameter.data = parameter.data.to(weight.dtype)
+                if not parameter.requires_grad:  # the base never trains it
+                    delattr(part, name)
+                    part.register_buffer(name, parameter.data)
         for name in sorted({key.partition(".")[0] for key in missing}):
             head = getattr(model, f"_build_{name}")()
             setattr(model, name, head.to(weight.device, weight.dtype))
@@ -604,7 +632,7 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration):
         Returns:
             See `default_forward`.
         """
-        # Some bases know one input by two names.
+        # What is absent is left out: some bases know one input by two names.
         inputs = {
             "pixel_values": pixel_values,
             "image_grid_thw": image_grid_thw,
@@ -763,8 +791,7 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration):
         Returns:
             float32 values, shape [B, 1].
         """
-        weight = next(self.value_head.parameters())
-        return self.value_head(hidden_states.to(weight.dtype)).float()
+        return self.value_head(hidden_states).float()
 
     @torch.no_grad()
     def predict_action_batch(
@@ -793,7 +820,8 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration):
             temperature: Divides the logits when sampling.
             top_k: Number of most likely bins to sample from; all if not positive.
             top_p: Least probability mass of the bins to sample from.
-            **kwargs: Ignored, such as `max_new_tokens`: the length is always
+            **kwargs: What the processor makes of images, beside `input_ids`; others are
+                ignored, such as `max_new_tokens`: the length is always
                 num_action_chunks * action_dim.
 
         Returns:
@@ -803,6 +831,8 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration):
             tensors all have B as first dimension.
         """
         inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
+        known = [key for key in (*TOKEN_INPUTS, *IMAGE_INPUTS) if key in kwargs]
+        inputs.update({key: kwargs[key] for key in known})
         if env_obs is not None:
             inputs = self._prepare_inputs(env_obs)
         if do_sample is None:
@@ -811,12 +841,12 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration):
             do_sample, temperature, top_k, top_p, inputs["input_ids"]
         )
 
+        self.generation_config.do_sample = do_sample
         self._forget_positions()
         with self._record_hidden_states() as hidden_states:
             generated = self.generate(
                 **self._flatten_images(inputs),
                 generation_config=self.generation_config,
-                do_sample=do_sample,
                 logits_processor=LogitsProcessorList(
                     [
                         ActionTokenLogitsProcessor(

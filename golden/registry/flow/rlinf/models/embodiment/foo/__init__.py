@@ -49,6 +49,7 @@ def get_model(cfg: DictConfig, torch_dtype: torch.dtype = torch.bfloat16):
         num_steps=cfg.num_steps,
         noise_level=cfg.noise_level,
         joint_logprob=cfg.joint_logprob,
+        state_dim=cfg.state_dim,
         add_value_head=cfg.add_value_head,
         max_prompt_length=cfg.max_prompt_length,
         use_proprio=cfg.use_proprio,

@@ -37,6 +37,7 @@ from transformers import (
     AutoProcessor,
     PaliGemmaForConditionalGeneration,
     PretrainedConfig,
+    PreTrainedTokenizerBase,
     ProcessorMixin,
 )
 
@@ -44,7 +45,7 @@ from rlinf.models.embodiment.base_policy import BasePolicy, ForwardType
 from rlinf.models.embodiment.modules.value_head import ValueHead
 
 # Modules that the base does not have.
-HEADS = ["action_head", "value_head"]
+HEADS = ["action_head", "state_projector", "value_head"]
 
 # Sampling parameters travel to the trainer as integers in these units: FSDP casts
 # every floating point input to its parameter dtype, and bfloat16 turns 0.7 into 0.6992.
@@ -95,6 +96,35 @@ def load_config_and_processor(
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return model_config, input_processor
+
+
+def find_action_token_end(
+    tokenizer: PreTrainedTokenizerBase, vocab_size: int, count: int
+) -> int:
+    """Find the highest run of `count` ids that holds no special token.
+
+    Args:
+        tokenizer: Tokenizer of the checkpoint.
+        vocab_size: Number of rows of the language head.
+        count: Length of the run.
+
+    Returns:
+        The id just past the run.
+
+    Raises:
+        ValueError: If the vocabulary has no such run.
+    """
+    reserved = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
+    end = vocab_size
+    while end >= count:
+        blocking = [token for token in reserved if end - count <= token < end]
+        if not blocking:
+            return end
+        end = min(blocking)
+    raise ValueError(
+        f"No {count} consecutive token ids below {vocab_size} are free of "
+        "special tokens: extend the vocabulary."
+    )
 
 
 def resolve_unnorm_key(norm_stats: dict[str, Any], unnorm_key: Optional[str]) -> str:
@@ -240,7 +270,7 @@ def stack_samples(
                 raise ValueError(
                     f"A prompt has {longest} tokens, but max_prompt_length is {length}."
                 )
-            fill = {"input_ids": pad_token_id, "image_patches_indices": -1}.get(key, 0)
+            fill = pad_token_id if key == "input_ids" else 0
             values = [
                 F.pad(
                     value,
@@ -413,6 +443,33 @@ class ActionExpert(torch.nn.Module):
         return self.out_proj(F.layer_norm(states, states.shape[-1:])).float()
 
 
+class StateProjector(torch.nn.Module):
+    """Makes the embedding of a token of the proprioceptive state.
+
+    Its layers have names that RLinf's LoRA targets hold, so that these train them too.
+
+    Args:
+        state_dim: Numbers of a state.
+        hidden_size: Width of an embedding.
+    """
+
+    def __init__(self, state_dim: int, hidden_size: int):
+        super().__init__()
+        self.fc1 = torch.nn.Linear(state_dim, hidden_size)
+        self.fc2 = torch.nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        """Project states.
+
+        Args:
+            states: Shape [B, state_dim].
+
+        Returns:
+            Embeddings, shape [B, hidden_size].
+        """
+        return self.fc2(F.gelu(self.fc1(states)))
+
+
 class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
     """Policy that answers an instruction with a chunk of denoised actions.
 
@@ -433,6 +490,7 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
         add_value_head: Whether to estimate the value of the observation.
         max_prompt_length: Tokens that every prompt is padded to.
         use_proprio: Whether the prompt states `env_obs["states"]`.
+        state_dim: Numbers of these.
         image_size: Height and width that every image is resized to.
 
     Raises:
@@ -456,17 +514,22 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
         add_value_head: bool = True,
         max_prompt_length: int = 1024,
         use_proprio: bool = True,
+        state_dim: int = 8,
         image_size: Sequence[int] = (224, 224),
     ):
         # Training is in train mode, where dropout, or the jitter of routers, would give
         # other log-probabilities than the rollout had.
-        parts = [part for part in vars(config).values() if hasattr(part, "to_dict")]
-        for part in [config, *parts]:
+        parts = [config]
+        for part in parts:  # which grows
+            parts += [it for it in vars(part).values() if hasattr(it, "to_dict")]
             for key, value in part.to_dict().items():
                 is_noise = "drop" in key or "jitter" in key
                 if is_noise and isinstance(value, float):
                     setattr(part, key, 0.0)
         super().__init__(config)
+        # FSDP asks the outer configuration whether the head shares its weight.
+        if getattr(config.text_config, "tie_word_embeddings", False):
+            config.tie_word_embeddings = True
         for key, value in (("hidden_size", hidden_size), ("vocab_size", vocab_size)):
             if value is not None and value != getattr(config.text_config, key):
                 raise ValueError(
@@ -489,10 +552,17 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
         self.action_head = self._build_action_head()
         self.max_prompt_length = max_prompt_length
         self.use_proprio = use_proprio
+        self.state_dim = state_dim
+        self.state_projector = self._build_state_projector()
         self.image_size = tuple(image_size)
         if add_value_head:
             self.value_head = self._build_value_head()
         self._cast_images()
+
+    def _build_state_projector(self) -> StateProjector:
+        return StateProjector(
+            self.state_dim, self.get_input_embeddings().weight.shape[1]
+        )
 
     def _build_value_head(self) -> ValueHead:
         # torch.nn.init knows the gain of relu, but not of gelu, ValueHead's default.
@@ -508,6 +578,21 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
     def is_custom_code(cls) -> bool:
         """Deny it: transformers 5 sets up buffers and names of weights of its own only."""
         return False
+
+    def train(self, mode: bool = True) -> "FooForRLActionPrediction":
+        """Set the mode of all parts but batch norms, which would mix the samples of a batch.
+
+        Args:
+            mode: Whether to train.
+
+        Returns:
+            The policy.
+        """
+        super().train(mode)
+        for part in self.modules():
+            if isinstance(part, torch.nn.modules.batchnorm._BatchNorm):
+                part.eval()
+        return self
 
     @classmethod
     def from_pretrained(
@@ -551,6 +636,15 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
                 f"PaliGemmaForConditionalGeneration: it lacks {absent[:5]}."
             )
         weight = model.get_input_embeddings().weight
+        # FSDP shards weights of one dtype, and transformers keeps some in float32; and it
+        # flattens weights that are all trained, or none.
+        for part in model.modules():
+            for name, parameter in list(part.named_parameters(recurse=False)):
+                if parameter.dtype == torch.float32:
+                    parameter.data = parameter.data.to(weight.dtype)
+                if not parameter.requires_grad:  # the base never trains it
+                    delattr(part, name)
+                    part.register_buffer(name, parameter.data)
         for name in sorted({key.partition(".")[0] for key in missing}):
             head = getattr(model, f"_build_{name}")()
             setattr(model, name, head.to(weight.device, weight.dtype))
@@ -570,6 +664,12 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
 
         self.norm_stats = getattr(model_config, "norm_stats", None) or {}
         self._init_action_stats()
+        # A token that no text has, either: what the base reads in its place is the state.
+        end = find_action_token_end(
+            input_processor.tokenizer, self.config.text_config.vocab_size, 1
+        )
+        self.state_token = end - 1
+        self._init_state_stats()
 
     def _init_action_stats(self) -> None:
         unnorm_key = resolve_unnorm_key(self.norm_stats, self.unnorm_key)
@@ -587,6 +687,19 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
                 raise ValueError(
                     f"{key} of the action statistics {unnorm_key!r} must hold "
                     f"{self.action_dim} finite numbers, has {value.tolist()}."
+                )
+
+    def _init_state_stats(self) -> None:
+        unnorm_key = resolve_unnorm_key(self.norm_stats, self.unnorm_key)
+        stats = self.norm_stats[unnorm_key].get("proprio", {})
+        neutral = np.ones(self.state_dim)
+        self.min_state = np.asarray(stats.get("q01", -neutral), dtype=np.float64)
+        self.max_state = np.asarray(stats.get("q99", neutral), dtype=np.float64)
+        for key, value in (("q01", self.min_state), ("q99", self.max_state)):
+            if value.shape != (self.state_dim,) or not np.isfinite(value).all():
+                raise ValueError(
+                    f"{key} of the proprio statistics {unnorm_key!r} must hold "
+                    f"{self.state_dim} finite numbers, has {value.tolist()}."
                 )
 
     def _build_action_head(self) -> ActionExpert:
@@ -652,7 +765,7 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
             return self.sft_forward(**kwargs)
         if forward_type != ForwardType.DEFAULT:
             raise NotImplementedError(f"{type(self).__name__} has no {forward_type}.")
-        # Some bases know one input by two names.
+        # What is absent is left out: some bases know one input by two names.
         inputs = {
             "pixel_values": pixel_values,
             "token_type_ids": token_type_ids,
@@ -829,18 +942,21 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
         """
         inputs = self._append_tokens(prompts, tokens)
         # Nobody reads logits, and those of a whole prompt would take much memory.
-        with self._record_hidden_states(tokens.shape[1] + 1) as hidden_states:
+        with self._record_hidden_states(prompts, tokens.shape[1] + 1) as hidden_states:
             super().forward(**inputs)
         return hidden_states[0]
 
     @contextmanager
-    def _record_hidden_states(self, positions: int) -> Iterator[list[torch.Tensor]]:
-        """Record what the language head reads.
+    def _record_hidden_states(
+        self, prompts: dict[str, torch.Tensor], positions: int
+    ) -> Iterator[list[torch.Tensor]]:
+        """Record what the language head reads, while the base reads states.
 
         Bases differ in which hidden states they return, and return none where FSDP2 has
         given them another class.
 
         Args:
+            prompts: See `_embed_states`.
             positions: Number of last positions that the head is to compute logits of.
 
         Yields:
@@ -855,10 +971,12 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
             return (arguments[0][:, -positions:],)
 
         hook = self.get_output_embeddings().register_forward_pre_hook(record)
+        states_hook = self._embed_states(prompts)
         try:
             yield hidden_states
         finally:
             hook.remove()
+            states_hook.remove()
 
     def _compute_values(self, hidden_states: torch.Tensor) -> torch.Tensor:
         """Estimate values.
@@ -870,8 +988,7 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
         Returns:
             float32 values, shape [B, 1].
         """
-        weight = next(self.value_head.parameters())
-        return self.value_head(hidden_states.to(weight.dtype)).float()
+        return self.value_head(hidden_states).float()
 
     @torch.no_grad()
     def predict_action_batch(
@@ -897,7 +1014,8 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
             do_sample: Whether to sample; otherwise, no step adds noise, and the first
                 one starts from the likeliest noise, which is 0.
             temperature: Multiplies the noise level when sampling.
-            **kwargs: Ignored, such as `top_k` and `top_p`, which are for tokens.
+            **kwargs: What the processor makes of images, beside `input_ids`; others are
+                ignored, such as `top_k` and `top_p`, which are for tokens.
 
         Returns:
             Actions, shape [B, num_action_chunks, action_dim], and a dict with
@@ -907,6 +1025,8 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
             actions from noise to the end, and `denoise_inds`, the steps that count.
         """
         inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
+        known = [key for key in (*TOKEN_INPUTS, *IMAGE_INPUTS) if key in kwargs]
+        inputs.update({key: kwargs[key] for key in known})
         if env_obs is not None:
             inputs = self._prepare_inputs(env_obs)
         if do_sample is None:
@@ -1000,7 +1120,6 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
         views = [env_obs[key] for key in CAMERAS if env_obs.get(key) is not None]
         if not views:
             raise ValueError(f"The observations hold none of {CAMERAS}.")
-        states = env_obs.get("states") if self.use_proprio else None
         samples = []
         for index, task in enumerate(env_obs["task_descriptions"]):
             cameras = [
@@ -1008,11 +1127,10 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
                 for view in views
                 for camera in (view[index] if view.ndim == 5 else [view[index]])
             ]
-            state = None if states is None else torch.as_tensor(states)[index].tolist()
             samples.append(
                 self.input_processor(
                     images=[[to_image(view, self.image_size) for view in cameras]],
-                    text=[self._build_prompt(task, state, len(cameras))],
+                    text=[self._build_prompt(task, len(cameras))],
                     return_tensors="pt",
                 )
             )
@@ -1021,30 +1139,27 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
             self.max_prompt_length,
             self.input_processor.tokenizer.pad_token_id,
         )
-        return {
+        inputs = {
             key: value.to(
                 self.device, self.dtype if value.is_floating_point() else None
             )
             for key, value in batch.items()
         }
+        if self.use_proprio:
+            self._append_state(inputs, env_obs.get("states"))
+        return inputs
 
-    def _build_prompt(
-        self, task: str, state: Optional[list[float]], num_images: int
-    ) -> str:
+    def _build_prompt(self, task: str, num_images: int) -> str:
         """Ask for an action, in the words of the processor's chat template if it has one.
 
         Args:
             task: The instruction.
-            state: Numbers of the proprioceptive state, if it is told.
             num_images: How many images come before the question.
 
         Returns:
             The prompt, with a placeholder for each image.
         """
         question = f"What action should the robot take to {task.lower()}?\nOut:"
-        if state is not None:
-            numbers = " ".join(f"{number:.2f}" for number in state)
-            question = f"State: {numbers}. {question}"
         question = f"In: {question}"
         if getattr(self.input_processor, "chat_template", None):
             content = [{"type": "image"}] * num_images
@@ -1081,6 +1196,57 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
         for part in self.modules():
             if isinstance(part, kinds) and id(part) not in decoding:
                 part.register_forward_pre_hook(cast_inputs)
+
+    def _append_state(self, inputs: dict[str, torch.Tensor], states: Any) -> None:
+        """Put a token behind prompts, in the place of which the base reads the state.
+
+        Args:
+            inputs: Prompts, shape [B, L], which get a token more, and `state_bits`, shape
+                [B, state_dim]: the bits of numbers, which FSDP would cast.
+            states: States on the scale of the environment, shape [B, state_dim].
+
+        Raises:
+            ValueError: If states are absent, or have another shape.
+        """
+        shape = None if states is None else tuple(states.shape[1:])
+        if shape != (self.state_dim,):
+            raise ValueError(
+                f"The observations have states of the shape {shape}, but state_dim is "
+                f"{self.state_dim}."
+            )
+        for key in [key for key in TOKEN_INPUTS if key in inputs]:
+            last = inputs[key][:, -1:]
+            if key == "input_ids":
+                last = torch.full_like(last, self.state_token)
+            inputs[key] = torch.cat([inputs[key], last], dim=1)
+        span = self.max_state - self.min_state
+        distance = torch.as_tensor(states).cpu().double().numpy() - self.min_state
+        scaled = 2 * distance / np.where(span > 0, span, np.inf) - 1
+        inputs["state_bits"] = to_bits(torch.from_numpy(scaled)).to(self.device)
+
+    def _embed_states(
+        self, prompts: dict[str, torch.Tensor]
+    ) -> torch.utils.hooks.RemovableHandle:
+        """Let the base read projected states, until the handle is removed.
+
+        Args:
+            prompts: What `_prepare_inputs` returned, and maybe more. Without
+                `state_bits`, there is nothing to read.
+        """
+
+        def insert(
+            embedding: torch.nn.Module,
+            arguments: tuple[torch.LongTensor],
+            embedded: torch.Tensor,
+        ) -> torch.Tensor:
+            if "state_bits" not in prompts:
+                return embedded
+            states = from_bits(prompts["state_bits"]).to(embedded.dtype)
+            projected = self.state_projector(states).to(embedded.dtype)
+            is_state = arguments[0] == self.state_token
+            return torch.where(is_state.unsqueeze(-1), projected.unsqueeze(1), embedded)
+
+        return self.get_input_embeddings().register_forward_hook(insert)
 
     def _prepare_sampling(
         self, do_sample: bool, temperature: float, input_ids: torch.LongTensor

@@ -243,8 +243,9 @@ class FooForRLActionPrediction(LlamaForCausalLM, BasePolicy):
     ):
         # Training is in train mode, where dropout, or the jitter of routers, would give
         # other log-probabilities than the rollout had.
-        parts = [part for part in vars(config).values() if hasattr(part, "to_dict")]
-        for part in [config, *parts]:
+        parts = [config]
+        for part in parts:  # which grows
+            parts += [it for it in vars(part).values() if hasattr(it, "to_dict")]
             for key, value in part.to_dict().items():
                 is_noise = "drop" in key or "jitter" in key
                 if is_noise and isinstance(value, float):
@@ -323,6 +324,15 @@ class FooForRLActionPrediction(LlamaForCausalLM, BasePolicy):
                 f"LlamaForCausalLM: it lacks {absent[:5]}."
             )
         weight = model.get_input_embeddings().weight
+        # FSDP shards weights of one dtype, and transformers keeps some in float32; and it
+        # flattens weights that are all trained, or none.
+        for part in model.modules():
+            for name, parameter in list(part.named_parameters(recurse=False)):
+                if parameter.dtype == torch.float32:
+                    parameter.data = parameter.data.to(weight.dtype)
+                if not parameter.requires_grad:  # the base never trains it
+                    delattr(part, name)
+                    part.register_buffer(name, parameter.data)
         for name in sorted({key.partition(".")[0] for key in missing}):
             head = getattr(model, f"_build_{name}")()
             setattr(model, name, head.to(weight.device, weight.dtype))
@@ -579,8 +589,7 @@ class FooForRLActionPrediction(LlamaForCausalLM, BasePolicy):
         Returns:
             float32 values, shape [B, 1].
         """
-        weight = next(self.value_head.parameters())
-        return self.value_head(hidden_states.to(weight.dtype)).float()
+        return self.value_head(hidden_states).float()
 
     @torch.no_grad()
     def predict_action_batch(

@@ -274,7 +274,7 @@ def stack_samples(
                 raise ValueError(
                     f"A prompt has {longest} tokens, but max_prompt_length is {length}."
                 )
-            fill = {"input_ids": pad_token_id, "image_patches_indices": -1}.get(key, 0)
+            fill = pad_token_id if key == "input_ids" else 0
             values = [
                 F.pad(
                     value,
@@ -396,13 +396,17 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
     ):
         # Training is in train mode, where dropout, or the jitter of routers, would give
         # other log-probabilities than the rollout had.
-        parts = [part for part in vars(config).values() if hasattr(part, "to_dict")]
-        for part in [config, *parts]:
+        parts = [config]
+        for part in parts:  # which grows
+            parts += [it for it in vars(part).values() if hasattr(it, "to_dict")]
             for key, value in part.to_dict().items():
                 is_noise = "drop" in key or "jitter" in key
                 if is_noise and isinstance(value, float):
                     setattr(part, key, 0.0)
         super().__init__(config)
+        # FSDP asks the outer configuration whether the head shares its weight.
+        if getattr(config.text_config, "tie_word_embeddings", False):
+            config.tie_word_embeddings = True
         for key, value in (("hidden_size", hidden_size), ("vocab_size", vocab_size)):
             if value is not None and value != getattr(config.text_config, key):
                 raise ValueError(
@@ -434,6 +438,21 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
     def is_custom_code(cls) -> bool:
         """Deny it: transformers 5 sets up buffers and names of weights of its own only."""
         return False
+
+    def train(self, mode: bool = True) -> "FooForRLActionPrediction":
+        """Set the mode of all parts but batch norms, which would mix the samples of a batch.
+
+        Args:
+            mode: Whether to train.
+
+        Returns:
+            The policy.
+        """
+        super().train(mode)
+        for part in self.modules():
+            if isinstance(part, torch.nn.modules.batchnorm._BatchNorm):
+                part.eval()
+        return self
 
     @classmethod
     def from_pretrained(
@@ -477,6 +496,15 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
                 f"Qwen2_5_VLForConditionalGeneration: it lacks {absent[:5]}."
             )
         weight = model.get_input_embeddings().weight
+        # FSDP shards weights of one dtype, and transformers keeps some in float32; and it
+        # flattens weights that are all trained, or none.
+        for part in model.modules():
+            for name, parameter in list(part.named_parameters(recurse=False)):
+                if parameter.dtype == torch.float32:
+                    parameter.data = parameter.data.to(weight.dtype)
+                if not parameter.requires_grad:  # the base never trains it
+                    delattr(part, name)
+                    part.register_buffer(name, parameter.data)
         for name in sorted({key.partition(".")[0] for key in missing}):
             head = getattr(model, f"_build_{name}")()
             setattr(model, name, head.to(weight.device, weight.dtype))
@@ -601,7 +629,7 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
             return self.sft_forward(**kwargs)
         if forward_type != ForwardType.DEFAULT:
             raise NotImplementedError(f"{type(self).__name__} has no {forward_type}.")
-        # Some bases know one input by two names.
+        # What is absent is left out: some bases know one input by two names.
         inputs = {
             "pixel_values": pixel_values,
             "image_grid_thw": image_grid_thw,
@@ -759,8 +787,7 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
         Returns:
             float32 values, shape [B, 1].
         """
-        weight = next(self.value_head.parameters())
-        return self.value_head(hidden_states.to(weight.dtype)).float()
+        return self.value_head(hidden_states).float()
 
     @torch.no_grad()
     def predict_action_batch(
@@ -789,7 +816,8 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
             temperature: Divides the logits when sampling.
             top_k: Number of most likely bins to sample from; all if not positive.
             top_p: Least probability mass of the bins to sample from.
-            **kwargs: Ignored, such as `max_new_tokens`: the length is always
+            **kwargs: What the processor makes of images, beside `input_ids`; others are
+                ignored, such as `max_new_tokens`: the length is always
                 num_action_chunks * action_dim.
 
         Returns:
@@ -799,6 +827,8 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
             tensors all have B as first dimension.
         """
         inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
+        known = [key for key in (*TOKEN_INPUTS, *IMAGE_INPUTS) if key in kwargs]
+        inputs.update({key: kwargs[key] for key in known})
         if env_obs is not None:
             inputs = self._prepare_inputs(env_obs)
         if do_sample is None:
@@ -807,12 +837,12 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
             do_sample, temperature, top_k, top_p, inputs["input_ids"]
         )
 
+        self.generation_config.do_sample = do_sample
         self._forget_positions()
         with self._record_hidden_states() as hidden_states:
             generated = self.generate(
                 **self._flatten_images(inputs),
                 generation_config=self.generation_config,
-                do_sample=do_sample,
                 logits_processor=LogitsProcessorList(
                     [
                         ActionTokenLogitsProcessor(

@@ -1,0 +1,977 @@
+# Copyright 2026 The RLinf Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     https://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""LlamaForCausalLM as a policy with discrete action tokens.
+
+Every number of an action is one token. The `n_action_bins` token ids just below
+`action_token_end` stand for equal bins of [-1, 1], the highest id for the lowest bin,
+and actions are un-normalized from there with the dataset's q01 and q99.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Optional
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from transformers import (
+    AutoConfig,
+    AutoTokenizer,
+    LlamaForCausalLM,
+    PretrainedConfig,
+    PreTrainedTokenizerBase,
+)
+from transformers.generation import (
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+)
+
+from rlinf.models.embodiment.base_policy import BasePolicy, ForwardType
+from rlinf.models.embodiment.modules.value_head import ValueHead
+from rlinf.utils.utils import compute_entropy_from_logits, compute_logprobs_from_logits
+
+# Modules that the base does not have.
+HEADS = ["state_projector", "value_head"]
+
+# Sampling parameters travel to the trainer as integers in these units: FSDP casts
+# every floating point input to its parameter dtype, and bfloat16 turns 0.7 into 0.6992.
+SAMPLING_UNITS = 1_000_000
+
+
+def load_config_and_processor(
+    model_path: str, trust_remote_code: bool = False
+) -> tuple[PretrainedConfig, PreTrainedTokenizerBase]:
+    """Load what surrounds the weights.
+
+    Args:
+        model_path: Folder of the checkpoint.
+        trust_remote_code: Whether code in the checkpoint may run.
+
+    Returns:
+        The configuration, with the action statistics of `dataset_statistics.json` as
+        `norm_stats`, and the tokenizer, padding on the left.
+    """
+    model_config = AutoConfig.from_pretrained(
+        model_path, trust_remote_code=trust_remote_code
+    )
+    statistics_path = os.path.join(model_path, "dataset_statistics.json")
+    if os.path.isfile(statistics_path):
+        with open(statistics_path) as f:
+            norm_stats = getattr(model_config, "norm_stats", None) or {}
+            model_config.norm_stats = {**norm_stats, **json.load(f)}
+
+    input_processor = AutoTokenizer.from_pretrained(
+        model_path, trust_remote_code=trust_remote_code, padding_side="left"
+    )
+    if input_processor.pad_token_id is None:
+        input_processor.pad_token = input_processor.eos_token
+    return model_config, input_processor
+
+
+def find_action_token_end(
+    tokenizer: PreTrainedTokenizerBase, vocab_size: int, count: int
+) -> int:
+    """Find the highest run of `count` ids that holds no special token.
+
+    Args:
+        tokenizer: Tokenizer of the checkpoint.
+        vocab_size: Number of rows of the language head.
+        count: Length of the run.
+
+    Returns:
+        The id just past the run.
+
+    Raises:
+        ValueError: If the vocabulary has no such run.
+    """
+    reserved = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
+    end = vocab_size
+    while end >= count:
+        blocking = [token for token in reserved if end - count <= token < end]
+        if not blocking:
+            return end
+        end = min(blocking)
+    raise ValueError(
+        f"No {count} consecutive token ids below {vocab_size} are free of "
+        "special tokens: lower n_action_bins or extend the vocabulary."
+    )
+
+
+def resolve_unnorm_key(norm_stats: dict[str, Any], unnorm_key: Optional[str]) -> str:
+    """Choose the entry of the dataset statistics that un-normalizes actions.
+
+    Args:
+        norm_stats: Dataset statistics by dataset name.
+        unnorm_key: The configured name; its `_no_noops` variant is accepted too.
+
+    Returns:
+        A key of `norm_stats`.
+
+    Raises:
+        ValueError: If the name is absent, or is not given and there are several.
+    """
+    if unnorm_key is None and len(norm_stats) == 1:
+        return next(iter(norm_stats))
+    for candidate in (unnorm_key, f"{unnorm_key}_no_noops"):
+        if candidate in norm_stats:
+            return candidate
+    raise ValueError(
+        f"unnorm_key is {unnorm_key!r}, but the checkpoint has action statistics for "
+        f"{sorted(norm_stats)}. They are read from dataset_statistics.json beside the "
+        "weights, or from norm_stats in config.json."
+    )
+
+
+def filter_action_logits(
+    logits: torch.Tensor,
+    sampling: dict[str, torch.Tensor],
+    taken_bins: Optional[torch.Tensor] = None,
+) -> torch.Tensor:
+    """Apply temperature, top-k and top-p, as rollout and training both must.
+
+    Args:
+        logits: Logits of the action bins, shape [B, T, n_action_bins].
+        sampling: Sampling parameters of each sample, shape [B] each, as stored in
+            `forward_inputs`.
+        taken_bins: Bins that were sampled, shape [B, T]. They stay in the support even
+            if the policy has moved on since, so that their log-probability is finite.
+
+    Returns:
+        float32 logits, shape [B, T, n_action_bins], where a dropped bin has the lowest
+        finite value, so that entropy and gradients stay finite.
+    """
+    temperature = (
+        sampling["sampling_temperature"].view(-1, 1, 1).float() / SAMPLING_UNITS
+    )
+    top_p = sampling["sampling_top_p"].view(-1, 1, 1).float() / SAMPLING_UNITS
+    top_k = sampling["sampling_top_k"].view(-1, 1, 1)
+
+    logits = logits.float() / temperature
+    lowest = torch.finfo(logits.dtype).min
+    sorted_logits, order = logits.sort(dim=-1, descending=True)
+    rank = torch.arange(logits.shape[-1], device=logits.device)
+    dropped = (top_k > 0) & (rank >= top_k)
+    probs = sorted_logits.masked_fill(dropped, lowest).softmax(dim=-1)
+    dropped = dropped | ((top_p < 1) & (probs.cumsum(dim=-1) - probs >= top_p))
+    dropped = torch.zeros_like(dropped).scatter(-1, order, dropped)
+    if taken_bins is not None:
+        dropped = dropped.scatter(-1, taken_bins.unsqueeze(-1), False)
+    return logits.masked_fill(dropped, lowest)
+
+
+class ActionTokenLogitsProcessor(LogitsProcessor):
+    """Restricts generation to action tokens, drawn from the policy's distribution."""
+
+    def __init__(
+        self,
+        first_token: int,
+        n_action_bins: int,
+        sampling: dict[str, torch.Tensor],
+    ):
+        self.action_tokens = slice(first_token, first_token + n_action_bins)
+        self.sampling = sampling
+
+    def __call__(
+        self, input_ids: torch.LongTensor, scores: torch.FloatTensor
+    ) -> torch.FloatTensor:
+        """Mask everything but the action tokens.
+
+        Args:
+            input_ids: Tokens so far, shape [B, L].
+            scores: Logits of the next token, shape [B, vocab_size].
+
+        Returns:
+            Processed float32 logits, shape [B, vocab_size].
+        """
+        filtered = filter_action_logits(
+            scores[:, self.action_tokens].unsqueeze(1), self.sampling
+        )
+        processed = torch.full_like(scores, -torch.inf, dtype=filtered.dtype)
+        processed[:, self.action_tokens] = filtered.squeeze(1)
+        return processed
+
+
+def to_bits(numbers: torch.Tensor) -> torch.Tensor:
+    """Return the bits of float32 numbers as int32, which FSDP casts to nothing else."""
+    return numbers.float().contiguous().view(torch.int32)
+
+
+def from_bits(bits: torch.Tensor) -> torch.Tensor:
+    """Return the float32 numbers that `to_bits` was given."""
+    return bits.contiguous().view(torch.float32)
+
+
+class StateProjector(torch.nn.Module):
+    """Makes the embedding of a token of the proprioceptive state.
+
+    Its layers have names that RLinf's LoRA targets hold, so that these train them too.
+
+    Args:
+        state_dim: Numbers of a state.
+        hidden_size: Width of an embedding.
+    """
+
+    def __init__(self, state_dim: int, hidden_size: int):
+        super().__init__()
+        self.fc1 = torch.nn.Linear(state_dim, hidden_size)
+        self.fc2 = torch.nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        """Project states.
+
+        Args:
+            states: Shape [B, state_dim].
+
+        Returns:
+            Embeddings, shape [B, hidden_size].
+        """
+        return self.fc2(F.gelu(self.fc1(states)))
+
+
+class FooForRLActionPrediction(LlamaForCausalLM, BasePolicy):
+    """Policy that answers an instruction with a chunk of discretized actions.
+
+    Args:
+        config: Configuration of the base.
+        hidden_size: Width that the value head reads; must agree with `config`.
+        vocab_size: Number of token ids; must agree with `config`.
+        unnorm_key: Entry of the dataset statistics that un-normalizes actions.
+        action_dim: Numbers per action.
+        num_action_chunks: Actions predicted at once.
+        n_action_bins: Token ids used for actions.
+        add_value_head: Whether to estimate the value of the observation.
+        max_prompt_length: Tokens that every prompt is padded to.
+        use_proprio: Whether the prompt states `env_obs["states"]`.
+        state_dim: Numbers of these.
+
+    Raises:
+        ValueError: If `hidden_size` or `vocab_size` is not the one of `config`.
+    """
+
+    def __init__(
+        self,
+        config: PretrainedConfig,
+        hidden_size: Optional[int] = None,
+        vocab_size: Optional[int] = None,
+        unnorm_key: Optional[str] = None,
+        action_dim: int = 7,
+        num_action_chunks: int = 1,
+        n_action_bins: int = 256,
+        add_value_head: bool = True,
+        max_prompt_length: int = 128,
+        use_proprio: bool = True,
+        state_dim: int = 14,
+    ):
+        # Training is in train mode, where dropout, or the jitter of routers, would give
+        # other log-probabilities than the rollout had.
+        parts = [config]
+        for part in parts:  # which grows
+            parts += [it for it in vars(part).values() if hasattr(it, "to_dict")]
+            for key, value in part.to_dict().items():
+                is_noise = "drop" in key or "jitter" in key
+                if is_noise and isinstance(value, float):
+                    setattr(part, key, 0.0)
+        super().__init__(config)
+        for key, value in (("hidden_size", hidden_size), ("vocab_size", vocab_size)):
+            if value is not None and value != getattr(config, key):
+                raise ValueError(
+                    f"{key} is {value}, but the checkpoint's config says "
+                    f"{getattr(config, key)}."
+                )
+        self.unnorm_key = unnorm_key
+        self.action_dim = action_dim
+        self.num_action_chunks = num_action_chunks
+        self.n_action_bins = n_action_bins
+        self.max_prompt_length = max_prompt_length
+        self.use_proprio = use_proprio
+        self.state_dim = state_dim
+        self.state_projector = self._build_state_projector()
+        if add_value_head:
+            self.value_head = self._build_value_head()
+
+    def _build_state_projector(self) -> StateProjector:
+        return StateProjector(
+            self.state_dim, self.get_input_embeddings().weight.shape[1]
+        )
+
+    def _build_value_head(self) -> ValueHead:
+        # torch.nn.init knows the gain of relu, but not of gelu, ValueHead's default.
+        return ValueHead(
+            input_dim=self.get_output_embeddings().weight.shape[1],
+            hidden_sizes=(512, 128),
+            output_dim=1,
+            activation="relu",
+            bias_last=False,
+        )
+
+    @classmethod
+    def is_custom_code(cls) -> bool:
+        """Deny it: transformers 5 sets up buffers and names of weights of its own only."""
+        return False
+
+    @classmethod
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: str, *model_args: Any, **kwargs: Any
+    ) -> "FooForRLActionPrediction":
+        """Load a checkpoint of the base, or one that was saved from this class.
+
+        transformers overwrites the initialization of modules that the checkpoint lacks,
+        and may leave them on the meta device, so such heads are built anew.
+
+        Args:
+            pretrained_model_name_or_path: Folder or hub id of the checkpoint.
+            *model_args: Positional arguments of the constructor after `config`.
+            **kwargs: Arguments of the constructor and of transformers.
+
+        Returns:
+            The model, every parameter of which is loaded or initialized.
+
+        Raises:
+            ValueError: If weights of the base are missing.
+        """
+        # Without config, transformers keeps keyword arguments that the configuration
+        # knows, such as hidden_size, from the constructor.
+        if kwargs.get("config") is None:
+            kwargs["config"] = cls.config_class.from_pretrained(
+                pretrained_model_name_or_path,
+                trust_remote_code=kwargs.get("trust_remote_code", False),
+            )
+        kwargs["output_loading_info"] = True
+        model, loading_info = super().from_pretrained(
+            pretrained_model_name_or_path, *model_args, **kwargs
+        )
+
+        missing = set(loading_info["missing_keys"])
+        missing.update(name for name, p in model.named_parameters() if p.is_meta)
+        absent = sorted(key for key in missing if key.partition(".")[0] not in HEADS)
+        if absent:
+            raise ValueError(
+                f"{pretrained_model_name_or_path} is no checkpoint of "
+                f"LlamaForCausalLM: it lacks {absent[:5]}."
+            )
+        weight = model.get_input_embeddings().weight
+        # FSDP shards weights of one dtype, and transformers keeps some in float32; and it
+        # flattens weights that are all trained, or none.
+        for part in model.modules():
+            for name, parameter in list(part.named_parameters(recurse=False)):
+                if parameter.dtype == torch.float32:
+                    parameter.data = parameter.data.to(weight.dtype)
+                if not parameter.requires_grad:  # the base never trains it
+                    delattr(part, name)
+                    part.register_buffer(name, parameter.data)
+        for name in sorted({key.partition(".")[0] for key in missing}):
+            head = getattr(model, f"_build_{name}")()
+            setattr(model, name, head.to(weight.device, weight.dtype))
+        return model
+
+    def setup_config_and_processor(
+        self, model_config: PretrainedConfig, input_processor: PreTrainedTokenizerBase
+    ) -> None:
+        """Take what surrounds the weights: action statistics and tokenizer.
+
+        Args:
+            model_config: Configuration that holds `norm_stats`.
+            input_processor: Tokenizer of the checkpoint, padding on the left.
+        """
+        self.input_processor = input_processor
+
+        self.norm_stats = getattr(model_config, "norm_stats", None) or {}
+        self._init_action_stats()
+        self.action_token_end = find_action_token_end(
+            input_processor, self.config.vocab_size, self.n_action_bins
+        )
+        self._init_generation_config()
+        # A token that no text has, either: what the base reads in its place is the state.
+        end = find_action_token_end(input_processor, self.first_action_token, 1)
+        self.state_token = end - 1
+        self._init_state_stats()
+
+    def _init_action_stats(self) -> None:
+        unnorm_key = resolve_unnorm_key(self.norm_stats, self.unnorm_key)
+        stats = self.norm_stats[unnorm_key]["action"]
+        self.min_action = np.asarray(stats["q01"], dtype=np.float64)
+        self.max_action = np.asarray(stats["q99"], dtype=np.float64)
+        mask = stats.get("mask", [True] * self.action_dim)
+        self.action_mask = np.asarray(mask, dtype=bool)
+        for key, value in (
+            ("q01", self.min_action),
+            ("q99", self.max_action),
+            ("mask", self.action_mask),
+        ):
+            if value.shape != (self.action_dim,) or not np.isfinite(value).all():
+                raise ValueError(
+                    f"{key} of the action statistics {unnorm_key!r} must hold "
+                    f"{self.action_dim} finite numbers, has {value.tolist()}."
+                )
+
+    def _init_state_stats(self) -> None:
+        unnorm_key = resolve_unnorm_key(self.norm_stats, self.unnorm_key)
+        stats = self.norm_stats[unnorm_key].get("proprio", {})
+        neutral = np.ones(self.state_dim)
+        self.min_state = np.asarray(stats.get("q01", -neutral), dtype=np.float64)
+        self.max_state = np.asarray(stats.get("q99", neutral), dtype=np.float64)
+        for key, value in (("q01", self.min_state), ("q99", self.max_state)):
+            if value.shape != (self.state_dim,) or not np.isfinite(value).all():
+                raise ValueError(
+                    f"{key} of the proprio statistics {unnorm_key!r} must hold "
+                    f"{self.state_dim} finite numbers, has {value.tolist()}."
+                )
+
+    def _init_generation_config(self) -> None:
+        # A checkpoint's own generation config may hold processors (a repetition
+        # penalty, suppressed tokens) that training could not replay. No end token:
+        # every sample is exactly num_action_tokens long.
+        self.generation_config = GenerationConfig(
+            max_new_tokens=self.num_action_tokens,
+            do_sample=True,
+            top_k=None,
+            bos_token_id=self.input_processor.bos_token_id,
+            pad_token_id=self.input_processor.pad_token_id,
+            return_dict_in_generate=True,
+            output_logits=True,
+        )
+
+    @property
+    def num_action_tokens(self) -> int:
+        """Number of tokens per sample."""
+        return self.action_dim * self.num_action_chunks
+
+    @property
+    def first_action_token(self) -> int:
+        """Lowest action token id; it stands for the highest bin."""
+        return self.action_token_end - self.n_action_bins
+
+    def gradient_checkpointing_enable(
+        self, gradient_checkpointing_kwargs: Optional[dict[str, Any]] = None
+    ) -> None:
+        """Enable gradient checkpointing, non-reentrant unless asked otherwise.
+
+        Reentrant checkpointing, the default of transformers 4, gives no gradient to
+        LoRA adapters below frozen embeddings.
+
+        Args:
+            gradient_checkpointing_kwargs: Arguments of torch's checkpoint function.
+        """
+        super().gradient_checkpointing_enable(
+            gradient_checkpointing_kwargs or {"use_reentrant": False}
+        )
+
+    # The signature is explicit because transformers reads it: generate() builds
+    # position ids for left-padded prompts only if forward names them.
+    def forward(
+        self,
+        input_ids: Optional[torch.LongTensor] = None,
+        attention_mask: Optional[torch.Tensor] = None,
+        position_ids: Optional[torch.LongTensor] = None,
+        past_key_values: Optional[Any] = None,
+        inputs_embeds: Optional[torch.FloatTensor] = None,
+        logits_to_keep: int = 0,
+        forward_type: ForwardType = ForwardType.DEFAULT,
+        **kwargs: Any,
+    ) -> Any:
+        """Dispatch a forward pass.
+
+        Args:
+            input_ids: Tokens, shape [B, L].
+            attention_mask: 1 for tokens, 0 for padding, shape [B, L].
+            position_ids: Position of each token, shape [B, L].
+            past_key_values: Cache of the base.
+            inputs_embeds: Embeddings in place of `input_ids`, shape [B, L, hidden].
+            logits_to_keep: Number of last positions to compute logits of; all if 0.
+            forward_type: Which forward pass to run.
+            **kwargs: Passed on.
+
+        Returns:
+            See `default_forward` and `sft_forward`.
+
+        Raises:
+            NotImplementedError: For any other `forward_type`.
+        """
+        if forward_type == ForwardType.SFT:
+            return self.sft_forward(**kwargs)
+        if forward_type != ForwardType.DEFAULT:
+            raise NotImplementedError(f"{type(self).__name__} has no {forward_type}.")
+        return self.default_forward(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            past_key_values=past_key_values,
+            inputs_embeds=inputs_embeds,
+            logits_to_keep=logits_to_keep,
+            **kwargs,
+        )
+
+    def default_forward(
+        self,
+        forward_inputs: Optional[dict[str, torch.Tensor]] = None,
+        compute_logprobs: bool = False,
+        compute_entropy: bool = False,
+        compute_values: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Recompute what the loss needs for actions taken in a rollout.
+
+        Args:
+            forward_inputs: As returned by `predict_action_batch`; not modified. Without
+                it, this is the forward pass of the base.
+            compute_logprobs: Whether to compute log-probabilities of the taken actions.
+            compute_entropy: Whether to compute the entropy of each action token.
+            compute_values: Whether to compute values.
+            **kwargs: Arguments of the base when there are no `forward_inputs`. With
+                them ignored: sampling parameters are replayed from `forward_inputs`.
+
+        Returns:
+            The base's output, or a dict with float32 `logprobs` and `entropy` of shape
+            [B, num_action_chunks * action_dim] and `values` of shape [B, 1], each None
+            unless asked for (and, for values, unless there is a value head).
+        """
+        if forward_inputs is None:
+            return super().forward(**kwargs)
+
+        action_tokens = forward_inputs["action_tokens"].flatten(start_dim=1)
+        inputs = self._append_tokens(forward_inputs, action_tokens)
+        with self._record_hidden_states(forward_inputs) as hidden_states:
+            outputs = super().forward(
+                **inputs, logits_to_keep=self.num_action_tokens + 1
+            )
+
+        # The logits at one position are those of the next token.
+        first_position = -self.num_action_tokens - 1
+        logits = outputs.logits[:, first_position:-1]
+        logprobs, entropy, values = None, None, None
+        if compute_logprobs or compute_entropy:
+            logprobs, entropy = self._evaluate_action_tokens(
+                logits,
+                action_tokens,
+                forward_inputs,
+                compute_entropy,
+            )
+        if compute_values and hasattr(self, "value_head"):
+            values = self._compute_values(hidden_states[0][:, first_position])
+        return {
+            "logprobs": logprobs if compute_logprobs else None,
+            "entropy": entropy,
+            "values": values,
+        }
+
+    def _append_tokens(
+        self, prompts: dict[str, torch.Tensor], tokens: torch.LongTensor
+    ) -> dict[str, Any]:
+        """Return arguments of the base that append tokens to prompts.
+
+        Args:
+            prompts: What `_prepare_inputs` returned, and maybe more; not modified.
+            tokens: Token ids, shape [B, T].
+
+        Returns:
+            Arguments of the base, for sequences of the length L + T.
+        """
+        prompt_mask = prompts["attention_mask"]
+        attention_mask = torch.cat(
+            [prompt_mask, prompt_mask.new_ones(tokens.shape)], dim=1
+        )
+        return {
+            "input_ids": torch.cat([prompts["input_ids"], tokens], dim=1),
+            "attention_mask": attention_mask,
+            "position_ids": (attention_mask.cumsum(dim=-1) - 1).clamp(min=0),
+            "use_cache": False,
+        }
+
+    @contextmanager
+    def _record_hidden_states(
+        self, prompts: dict[str, torch.Tensor]
+    ) -> Iterator[list[torch.Tensor]]:
+        """Record what the language head reads, while the base reads states.
+
+        Bases differ in which hidden states they return, and return none where FSDP2 has
+        given them another class.
+
+        Args:
+            prompts: See `_embed_states`.
+
+        Yields:
+            A list that gets a tensor of shape [B, L, hidden_size] with each forward pass.
+        """
+        hidden_states = []
+        hook = self.get_output_embeddings().register_forward_pre_hook(
+            lambda head, arguments: hidden_states.append(arguments[0])
+        )
+        states_hook = self._embed_states(prompts)
+        try:
+            yield hidden_states
+        finally:
+            hook.remove()
+            states_hook.remove()
+
+    def _evaluate_action_tokens(
+        self,
+        logits: torch.Tensor,
+        action_tokens: torch.Tensor,
+        sampling: dict[str, torch.Tensor],
+        compute_entropy: bool = False,
+    ) -> tuple[torch.Tensor, Optional[torch.Tensor]]:
+        """Compute log-probabilities and entropy; the only place where they are.
+
+        Args:
+            logits: Logits of the base at the action positions, shape [B, T, vocab_size].
+            action_tokens: Taken token ids, shape [B, T].
+            sampling: Sampling parameters, see `filter_action_logits`.
+            compute_entropy: Whether to compute the entropy.
+
+        Returns:
+            float32 log-probabilities and entropy, shape [B, T] each.
+        """
+        bins = action_tokens - self.first_action_token
+        action_logits = filter_action_logits(
+            logits[..., self.first_action_token : self.action_token_end],
+            sampling,
+            taken_bins=bins,
+        )
+        logprobs = compute_logprobs_from_logits(logits=action_logits, target=bins)
+        entropy = None
+        if compute_entropy:
+            entropy = compute_entropy_from_logits(logits=action_logits)
+        return logprobs, entropy
+
+    def _compute_values(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        """Estimate values.
+
+        Args:
+            hidden_states: Last hidden state of each prompt's last token, shape
+                [B, hidden_size].
+
+        Returns:
+            float32 values, shape [B, 1].
+        """
+        return self.value_head(hidden_states).float()
+
+    @torch.no_grad()
+    def predict_action_batch(
+        self,
+        env_obs: Optional[dict[str, Any]] = None,
+        input_ids: Optional[torch.LongTensor] = None,
+        attention_mask: Optional[torch.Tensor] = None,
+        mode: str = "train",
+        do_sample: Optional[bool] = None,
+        temperature: float = 1.0,
+        top_k: Optional[int] = 0,
+        top_p: float = 1.0,
+        **kwargs: Any,
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Choose a chunk of actions for each observation.
+
+        Args:
+            env_obs: Observations: `task_descriptions` (B strings) and, if the policy
+                uses them, `states` of shape [B, S]. Images are not read: the base is a
+                language model.
+            input_ids: Prompt tokens in place of `env_obs`, shape [B, L], left-padded.
+            attention_mask: 1 for prompt tokens, 0 for padding, shape [B, L].
+            mode: "train" or "eval"; decides on sampling when `do_sample` is not given.
+            do_sample: Whether to sample; the most likely tokens are taken otherwise.
+            temperature: Divides the logits when sampling.
+            top_k: Number of most likely bins to sample from; all if not positive.
+            top_p: Least probability mass of the bins to sample from.
+            **kwargs: Ignored, such as `max_new_tokens`: the length is always
+                num_action_chunks * action_dim.
+
+        Returns:
+            Actions, shape [B, num_action_chunks, action_dim], and a dict with
+            `prev_logprobs` of shape [B, num_action_chunks * action_dim], `prev_values`
+            of shape [B, 1] (zeros without a value head) and `forward_inputs`, whose
+            tensors all have B as first dimension.
+        """
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
+        if env_obs is not None:
+            inputs = self._prepare_inputs(env_obs)
+        if do_sample is None:
+            do_sample = mode == "train"
+        sampling = self._prepare_sampling(
+            do_sample, temperature, top_k, top_p, inputs["input_ids"]
+        )
+
+        self.generation_config.do_sample = do_sample
+        with self._record_hidden_states(inputs) as hidden_states:
+            generated = self.generate(
+                input_ids=inputs["input_ids"],
+                attention_mask=inputs["attention_mask"],
+                logits_processor=LogitsProcessorList(
+                    [
+                        ActionTokenLogitsProcessor(
+                            self.first_action_token, self.n_action_bins, sampling
+                        )
+                    ]
+                ),
+            )
+        action_tokens = generated.sequences[:, -self.num_action_tokens :]
+        logprobs, _ = self._evaluate_action_tokens(
+            torch.stack(generated.logits, dim=1), action_tokens, sampling
+        )
+        if hasattr(self, "value_head"):
+            values = self._compute_values(hidden_states[0][:, -1])
+        else:
+            values = torch.zeros_like(logprobs[:, :1])
+
+        chunk_tokens = action_tokens.reshape(
+            -1, self.num_action_chunks, self.action_dim
+        )
+        return self._decode_actions(chunk_tokens), {
+            "prev_logprobs": logprobs,
+            "prev_values": values,
+            "forward_inputs": {
+                **inputs,
+                "action_tokens": chunk_tokens,
+                **sampling,
+            },
+        }
+
+    def _prepare_inputs(self, env_obs: dict[str, Any]) -> dict[str, torch.Tensor]:
+        """Tokenize prompts, padded on the left to one length for all rollouts.
+
+        Args:
+            env_obs: See `predict_action_batch`.
+
+        Returns:
+            `input_ids` and `attention_mask`, shape [B, max_prompt_length] each.
+
+        Raises:
+            ValueError: If a prompt is longer than `max_prompt_length`.
+        """
+        prompts = [
+            f"What action should the robot take to {task.lower()}?\nOut:"
+            for task in env_obs["task_descriptions"]
+        ]
+        encoded = self.input_processor(
+            [f"In: {prompt}" for prompt in prompts], padding=True, return_tensors="pt"
+        )
+        padding = self.max_prompt_length - encoded["input_ids"].shape[1]
+        if padding < 0:
+            raise ValueError(
+                f"A prompt has {encoded['input_ids'].shape[1]} tokens, but "
+                f"max_prompt_length is {self.max_prompt_length}."
+            )
+        pad_token_id = self.input_processor.pad_token_id
+        input_ids = F.pad(encoded["input_ids"], (padding, 0), value=pad_token_id)
+        attention_mask = F.pad(encoded["attention_mask"], (padding, 0), value=0)
+        inputs = {
+            "input_ids": input_ids.to(self.device),
+            "attention_mask": attention_mask.to(self.device),
+        }
+        if self.use_proprio:
+            self._append_state(inputs, env_obs.get("states"))
+        return inputs
+
+    def _append_state(self, inputs: dict[str, torch.Tensor], states: Any) -> None:
+        """Put a token behind prompts, in the place of which the base reads the state.
+
+        Args:
+            inputs: Prompts, shape [B, L], which get a token more, and `state_bits`, shape
+                [B, state_dim]: the bits of numbers, which FSDP would cast.
+            states: States on the scale of the environment, shape [B, state_dim].
+
+        Raises:
+            ValueError: If states are absent, or have another shape.
+        """
+        shape = None if states is None else tuple(states.shape[1:])
+        if shape != (self.state_dim,):
+            raise ValueError(
+                f"The observations have states of the shape {shape}, but state_dim is "
+                f"{self.state_dim}."
+            )
+        for key in ("input_ids", "attention_mask"):
+            last = inputs[key][:, -1:]
+            if key == "input_ids":
+                last = torch.full_like(last, self.state_token)
+            inputs[key] = torch.cat([inputs[key], last], dim=1)
+        span = self.max_state - self.min_state
+        distance = torch.as_tensor(states).cpu().double().numpy() - self.min_state
+        scaled = 2 * distance / np.where(span > 0, span, np.inf) - 1
+        inputs["state_bits"] = to_bits(torch.from_numpy(scaled)).to(self.device)
+
+    def _embed_states(
+        self, prompts: dict[str, torch.Tensor]
+    ) -> torch.utils.hooks.RemovableHandle:
+        """Let the base read projected states, until the handle is removed.
+
+        Args:
+            prompts: What `_prepare_inputs` returned, and maybe more. Without
+                `state_bits`, there is nothing to read.
+        """
+
+        def insert(
+            embedding: torch.nn.Module,
+            arguments: tuple[torch.LongTensor],
+            embedded: torch.Tensor,
+        ) -> torch.Tensor:
+            if "state_bits" not in prompts:
+                return embedded
+            states = from_bits(prompts["state_bits"]).to(embedded.dtype)
+            projected = self.state_projector(states).to(embedded.dtype)
+            is_state = arguments[0] == self.state_token
+            return torch.where(is_state.unsqueeze(-1), projected.unsqueeze(1), embedded)
+
+        return self.get_input_embeddings().register_forward_hook(insert)
+
+    def _prepare_sampling(
+        self,
+        do_sample: bool,
+        temperature: float,
+        top_k: Optional[int],
+        top_p: float,
+        input_ids: torch.LongTensor,
+    ) -> dict[str, torch.Tensor]:
+        """Store sampling parameters per sample, so that training can replay them.
+
+        Args:
+            do_sample: Whether to sample; without, the others count as neutral.
+            temperature: See `predict_action_batch`.
+            top_k: See `predict_action_batch`.
+            top_p: See `predict_action_batch`.
+            input_ids: Prompt tokens, shape [B, L].
+
+        Returns:
+            int64 tensors of shape [B]; temperature and top_p in `SAMPLING_UNITS`.
+
+        Raises:
+            ValueError: If a parameter is out of range.
+        """
+        if not do_sample:
+            temperature, top_k, top_p = 1.0, 0, 1.0
+        if not temperature > 0 or not 0 < top_p <= 1:
+            raise ValueError(
+                "Sampling needs temperature > 0 and 0 < top_p <= 1, got "
+                f"temperature={temperature} and top_p={top_p}."
+            )
+        values = {
+            "sampling_temperature": max(1, round(temperature * SAMPLING_UNITS)),
+            "sampling_top_k": top_k or 0,
+            "sampling_top_p": max(1, round(top_p * SAMPLING_UNITS)),
+        }
+        return {
+            key: input_ids.new_full((input_ids.shape[0],), value)
+            for key, value in values.items()
+        }
+
+    def sft_forward(self, data: dict[str, Any], **kwargs: Any) -> torch.Tensor:
+        """Compute how unlikely the policy finds demonstrated actions.
+
+        Args:
+            data: Observations as `predict_action_batch` takes them, with `actions` of
+                shape [B, num_action_chunks, action_dim] and, where episodes end within
+                a chunk, `action_is_pad` of shape [B, num_action_chunks], true for steps
+                that do not count. Arrays, as FSDP casts the numbers of tensors.
+            **kwargs: Ignored.
+
+        Returns:
+            Mean negative log-probability of an action token, a float32 scalar.
+        """
+        inputs, actions, is_taken = self._prepare_demonstrations(data)
+        action_tokens = torch.from_numpy(self._encode_actions(actions))
+        neutral = self._prepare_sampling(False, 1.0, 0, 1.0, inputs["input_ids"])
+        outputs = self.default_forward(
+            forward_inputs={
+                **inputs,
+                "action_tokens": action_tokens.to(self.device),
+                **neutral,
+            },
+            compute_logprobs=True,
+        )
+        is_scored = is_taken.repeat_interleave(self.action_dim, dim=1)
+        return -outputs["logprobs"][is_scored].mean()
+
+    def _encode_actions(self, actions: np.ndarray) -> np.ndarray:
+        """Turn actions into action tokens, which `_decode_actions` turns back.
+
+        Args:
+            actions: On the scale of -1 to 1, shape [B, num_action_chunks, action_dim].
+
+        Returns:
+            int64 token ids of the same shape.
+        """
+        bins = np.floor((actions + 1) / 2 * self.n_action_bins)
+        bins = bins.clip(0, self.n_action_bins - 1).astype(np.int64)
+        return self.action_token_end - 1 - bins
+
+    def _prepare_demonstrations(
+        self, data: dict[str, Any]
+    ) -> tuple[dict[str, torch.Tensor], np.ndarray, torch.Tensor]:
+        """Read a batch of demonstrations.
+
+        Args:
+            data: See `sft_forward`.
+
+        Returns:
+            What `_prepare_inputs` makes of the observations; the actions on the scale
+            of -1 to 1, shape [B, num_action_chunks, action_dim]; and which steps of
+            them were taken, a mask of shape [B, num_action_chunks].
+
+        Raises:
+            ValueError: If the actions have another shape, or went through a dtype that
+                does not hold them.
+        """
+        data = data.get("observation", data)
+        actions = torch.as_tensor(data["actions"])
+        if actions.dtype not in (torch.float32, torch.float64):
+            raise ValueError(
+                f"Actions are {actions.dtype}: FSDP casts tensors, so pass an array."
+            )
+        chunk = (self.num_action_chunks, self.action_dim)
+        if actions.shape[1:] != chunk:
+            raise ValueError(
+                f"Actions have the shape {list(actions.shape)}, not [B, {chunk[0]}, "
+                f"{chunk[1]}]: the data has other chunks than the policy."
+            )
+        is_pad = data.get("action_is_pad")
+        if is_pad is None:
+            is_pad = torch.zeros(actions.shape[:2], dtype=torch.bool)
+        inputs = self._prepare_inputs(data)
+        normalized = self._normalize_actions(actions.cpu().numpy())
+        return inputs, normalized, ~torch.as_tensor(is_pad).to(self.device)
+
+    def _normalize_actions(self, actions: np.ndarray) -> np.ndarray:
+        """Bring actions to the scale that the policy has them on.
+
+        Args:
+            actions: In q01..q99 where the dataset's mask is true, in -1..1 elsewhere,
+                shape [..., action_dim]. What lies outside is clipped.
+
+        Returns:
+            float64 actions in -1..1. A number that never changes is -1.
+        """
+        span = self.max_action - self.min_action
+        scaled = 2 * (actions - self.min_action) / np.where(span > 0, span, np.inf) - 1
+        return np.where(self.action_mask, scaled, actions).clip(-1, 1)
+
+    def _decode_actions(self, action_tokens: torch.Tensor) -> np.ndarray:
+        """Turn action tokens into actions of the environment.
+
+        Args:
+            action_tokens: Token ids, shape [B, num_action_chunks, action_dim].
+
+        Returns:
+            float32 actions of the same shape: in q01..q99 where the dataset's mask is
+            true, in -1..1 elsewhere.
+        """
+        bins = self.action_token_end - 1 - action_tokens.cpu().numpy()
+        normalized = (2 * bins + 1) / self.n_action_bins - 1
+        scale = (self.max_action - self.min_action) / 2
+        actions = np.where(
+            self.action_mask,
+            (normalized + 1) * scale + self.min_action,
+            normalized,
+        )
+        return actions.astype(np.float32)
