@@ -31,7 +31,8 @@ def test_shipped_trees_are_what_is_rendered() -> None:
 def test_there_is_a_tree_for_every_layout_and_archetype() -> None:
     folders = {(path.parts[0], path.parts[1]) for path, _ in render_all()}
     wanted = {(layout, it.name) for layout in TREES for it in ARCHETYPES}
-    unserved = {("string_chain", name) for name in ("vision", "regression", "flow")}
+    archetypes = ("vision", "regression", "flow", "state")
+    unserved = {("string_chain", name) for name in archetypes}
     assert folders == wanted - unserved
 
 
