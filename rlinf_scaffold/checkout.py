@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Protocol
@@ -79,7 +81,7 @@ class Checkout:
         return tuple(folder / name for name in sorted(names))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MemoryTree:
     """A tree held in memory: mini-checkouts in tests, rendered trees in golden."""
 
@@ -98,12 +100,26 @@ class MemoryTree:
 
     def files(self, folder: PurePosixPath) -> tuple[PurePosixPath, ...]:
         """Return the sorted paths of the files directly in a folder."""
-        return tuple(sorted(path for path in self.contents if path.parent == folder))
+        return tuple(
+            path for path in self._below.get(folder, ()) if path in self.contents
+        )
 
     def folders(self, folder: PurePosixPath) -> tuple[PurePosixPath, ...]:
         """Return the sorted paths of the folders directly in a folder."""
-        parents = {parent for path in self.contents for parent in path.parents}
-        return tuple(sorted(path for path in parents if path.parent == folder != path))
+        return tuple(
+            path for path in self._below.get(folder, ()) if path in self._below
+        )
+
+    @cached_property
+    def _below(self) -> Mapping[PurePosixPath, Sequence[PurePosixPath]]:
+        """What is directly in each folder, sorted."""
+        below: defaultdict[PurePosixPath, set[PurePosixPath]] = defaultdict(set)
+        for path in self.contents:
+            inner = path
+            for parent in path.parents:
+                below[parent].add(inner)
+                inner = parent
+        return {folder: sorted(paths) for folder, paths in below.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -76,7 +76,7 @@ def read_native(tree: Tree) -> Native:
     Raises:
         SourceSyntaxError: a file to read does not parse.
     """
-    found = {name: next(_classes(tree, name), None) for name in _METHODS}
+    found = _find_workers(tree)
     obstacle = next(filter(None, (_obstacle(*it) for it in found.items())), "")
     modules = [_module(it.path) for it in found.values() if it and not obstacle]
     actor, rollout = modules or ("", "")
@@ -97,13 +97,17 @@ def _extends(tree: Tree) -> bool:
     )
 
 
-def _classes(tree: Tree, name: str) -> Iterator[_Found]:
+def _find_workers(tree: Tree) -> dict[str, _Found | None]:
+    """Return the first class of each name that is a Worker."""
+    found: dict[str, _Found | None] = dict.fromkeys(_METHODS)
     for path in python_files(tree, _WORKERS):
         source = tree.read(path) or ""
-        if f"class {name}(" in source:
-            node = find_class(parse(source, path).body, name)
-            if node is not None and any(last_name(b) == "Worker" for b in node.bases):
-                yield _Found(path, node)
+        for name in (it for it in _METHODS if not found[it]):
+            if f"class {name}(" in source:
+                node = find_class(parse(source, path).body, name)
+                if node and any(last_name(base) == "Worker" for base in node.bases):
+                    found[name] = _Found(path, node)
+    return found
 
 
 def _obstacle(name: str, found: _Found | None) -> str:

@@ -100,7 +100,7 @@ def set_values(
     edits = " and ".join(f"set {_dotted(k)} to {_spell(v)}" for k, v in values.items())
     refusal = _refusal(path, next(iter(values), ()), edits)
     splices: list[tuple[int, int, str]] = []
-    expected = leaves(document.data)
+    expected = document.leaves
     for keys, value in values.items():
         chain = document.chain(keys)
         if len(chain) != len(keys):
@@ -158,7 +158,7 @@ def add_key(text: str, keys: Keys, value: Value, *, path: Path) -> str:
     else:
         raise refusal
     added = (" " * column + line for line in _block(str(keys[depth]), value))
-    expected = _without(leaves(document.data), keys) | leaves(value, keys[: depth + 1])
+    expected = _without(document.leaves, keys) | leaves(value, keys[: depth + 1])
     return _checked(document, _insert_lines(text, row, added), expected, refusal)
 
 
@@ -180,7 +180,7 @@ def remove_key(text: str, keys: Keys, *, path: Path) -> str:
     if parent.style != "mapping" or alone or _margin(text, chain[-1].start).strip():
         raise refusal
     after = _remove_lines(text, chain[-1])
-    return _checked(document, after, _without(leaves(document.data), keys), refusal)
+    return _checked(document, after, _without(document.leaves, keys), refusal)
 
 
 def drop_comment(text: str, keys: Keys, *, path: Path) -> str:
@@ -198,7 +198,7 @@ def drop_comment(text: str, keys: Keys, *, path: Path) -> str:
     end = chain[-1].place.end
     comment = _TRAILING_COMMENT.match(text, end)
     after = text[:end] + text[comment.end() :] if comment else text
-    return _checked(document, after, leaves(document.data), refusal)
+    return _checked(document, after, document.leaves, refusal)
 
 
 def edit_comments(
@@ -219,7 +219,7 @@ def edit_comments(
     refusal = AnchorNotFoundError(
         path, "comment outside a value", f"write {replacement} in the comments"
     )
-    return _checked(document, after, leaves(document.data), refusal)
+    return _checked(document, after, document.leaves, refusal)
 
 
 def _dotted(keys: Keys) -> str:
@@ -234,12 +234,12 @@ def _refusal(path: Path, keys: Keys, hand_edit: str) -> AnchorNotFoundError:
 def _checked(
     document: Document,
     after: str,
-    expected: dict[Keys, str],
+    expected: Mapping[Keys, str],
     refusal: AnchorNotFoundError,
 ) -> str:
     """Return the edited text if all of it reads as expected."""
     try:
-        actual = leaves(parse(after, document.path).data)
+        actual = parse(after, document.path).leaves
     except SourceSyntaxError as error:
         raise refusal from error
     if actual != expected:

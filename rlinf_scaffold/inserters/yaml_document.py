@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -52,7 +52,7 @@ class Entry:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Document:
     """A parsed text; merged keys are in its data, but have no place of their own."""
 
@@ -60,6 +60,11 @@ class Document:
     text: str
     root: Place
     data: Value
+
+    @cached_property
+    def leaves(self) -> Mapping[Keys, str]:
+        """What it holds, see the function."""
+        return leaves(self.data)
 
     def chain(self, keys: Keys) -> tuple[Entry, ...]:
         """Return the entries along the keys, as far as they are written out."""
