@@ -14,8 +14,9 @@ HEAD = """# Which bases are covered
 Every class that transformers lists as a causal language model, or as a model from images and
 text to text, was given as `--base`: scaffolded into a practice checkout with the head `tokens`,
 and proved by the generated smoke test, on a tiny model of its own structure. The proofs of one
-rank ran for each, training under FSDP2 on two ranks for each, and under FSDP1 for a third.
-Whatever does not pass says why; what is refused is refused before anything is written.
+rank ran for each, but for those of reading demonstrations, which no base makes a difference to;
+training ran under FSDP2 on two ranks for each, and under FSDP1 for a third. Whatever does not
+pass says why; what is refused is refused before anything is written.
 
 Seconds and memory are those of the first transformers named that runs it, where two such runs
 share two cores; memory is what a rank takes besides its libraries. `make coverage-archs` writes
@@ -57,7 +58,7 @@ def totals(covered: Sequence[Covered]) -> Iterator[Sequence[str]]:
 def render(covered: Sequence[Covered]) -> str:
     """Return the page."""
     first, *rest = totals(covered)
-    parts = [HEAD, _table(first, rest)]
+    parts = [HEAD, _table(first, rest), *map(_versions, covered)]
     for kind in LISTS:
         entries = sorted(
             {entry for it in covered for entry in it.results if entry.list == kind},
@@ -70,6 +71,12 @@ def render(covered: Sequence[Covered]) -> str:
         rows = [_row(entry, covered) for entry in entries]
         parts.append(f"## {kind}\n\n{_table(columns, rows)}")
     return "\n".join(parts)
+
+
+def _versions(covered: Covered) -> str:
+    others = sorted(covered.packages.items())
+    named = (f"{name} {it}" for name, it in others if it and name != "transformers")
+    return f"transformers {covered.version} with {', '.join(named)}\n"
 
 
 def _row(entry: Entry, covered: Sequence[Covered]) -> tuple[str, ...]:

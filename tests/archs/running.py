@@ -84,7 +84,8 @@ def plan_on(class_name: str, search_path: Sequence[Path]) -> Planned:
         spec = replace(SPEC, recipe=str(choose_recipe(tree, SPEC)))
         changes: ChangeSet = plan(tree, resolve(tree, spec, base))
     except ScaffoldError as error:
-        reason = " ".join(str(error).split())
+        told = f"base {class_name!r} cannot be scaffolded: "
+        reason = " ".join(str(error).split()).removeprefix(told)
         return Planned(None, tree, reason, time.monotonic() - began)
     planned = Overlay(tree).write(changes)
     return Planned(base, planned, "", time.monotonic() - began)
