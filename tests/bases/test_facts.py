@@ -138,3 +138,78 @@ def test_configuration_further_below(old_site: Path) -> None:
     base = read(old_site, "SeeDeep")
     assert (base.text_config, base.hidden_size) == ("thinker_config.text_config", 64)
     assert base.vision_layer_classes == ("SeeBlock",)
+
+
+def read_own(site: Path, folder: Path, source: str, name: str) -> Base:
+    (folder / "mine.py").write_text(source)
+    library = Library((folder, site))
+    cls = library.find("mine", name)
+    assert isinstance(cls, Class)
+    return Reader(library, name).read(cls, {"vocab_size": 9})
+
+
+@pytest.mark.parametrize(
+    ("line", "computes"),
+    [
+        ("pass", False),
+        ("inputs['position_ids'] = positions", False),
+        ("positions = inputs['position_ids']", False),
+        ("inputs['position_ids'] = None", True),
+        ("inputs.pop('position_ids', None)", True),
+        ("if positions: inputs.pop('position_ids')", True),
+    ],
+)
+def test_positions_that_generation_drops_are_computed(
+    site: Path, tmp_path: Path, line: str, computes: bool
+) -> None:
+    source = f"""
+from torch import nn
+from transformers.generation import GenerationMixin
+from transformers.models.see.configuration_see import SeeVisionConfig
+from transformers.models.see.modeling_see import SeeBlock, SeePreTrainedModel
+
+class SeeAnew(SeePreTrainedModel, GenerationMixin):
+    config: SeeVisionConfig
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.blocks = nn.ModuleList([SeeBlock(config) for _ in range(config.depth)])
+        self.lm_head = nn.Linear(1, 1)
+
+    def forward(self, input_ids=None, pixel_values=None, past_key_values=None):
+        return None
+
+    def prepare_inputs_for_generation(self, inputs, positions=None):
+        {line}
+        return inputs
+"""
+    assert read_own(site, tmp_path, source, "SeeAnew").mrope is computes
+
+
+def test_layers_that_share_weights_are_no_units(site: Path, tmp_path: Path) -> None:
+    source = """
+from torch import nn
+from transformers.models.toy.configuration_toy import ToyConfig
+from transformers.models.toy.modeling_toy import ToyForCausalLM
+
+class MineConfig(ToyConfig):
+    model_type = "zamba"
+
+class ZambaAttentionDecoderLayer(nn.Module):
+    pass
+
+class ZambaMambaDecoderLayer(nn.Module):
+    pass
+
+class MineForCausalLM(ToyForCausalLM):
+    config: MineConfig
+    config_class = MineConfig
+    _no_split_modules = ["ZambaAttentionDecoderLayer", "ZambaMambaDecoderLayer"]
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.attention = ZambaAttentionDecoderLayer()
+        self.mamba = ZambaMambaDecoderLayer()
+"""
+    base = read_own(site, tmp_path, source, "MineForCausalLM")
+    assert base.layer_classes == ("ZambaMambaDecoderLayer",)

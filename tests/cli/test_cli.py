@@ -37,23 +37,26 @@ def test_without_a_command_it_says_which_there_are() -> None:
 # All of it, with torch
 
 
-PROVED = [
-    *((layout, "LlamaForCausalLM") for layout in TREES),
-    ("registry", "LlavaForConditionalGeneration"),
-]
+LLAVA = ("--base", "LlavaForConditionalGeneration", "--state", "token")
+# Every layout and head, and a base that sees: none of these knows of the others.
+PROVED = {
+    **dict.fromkeys(TREES, ("--base", "LlamaForCausalLM")),
+    "enum_chain": ("--base", "LlamaForCausalLM", "--head", "regression"),
+    "enum_imports": ("--base", "LlamaForCausalLM", "--head", "flow"),
+}
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize(("layout", "base"), PROVED)
+@pytest.mark.parametrize(("layout", "answers"), [*PROVED.items(), ("registry", LLAVA)])
 def test_a_new_model_is_proved_from_end_to_end(
-    layout: str, base: str, tmp_path: Path
+    layout: str, answers: tuple[str, ...], tmp_path: Path
 ) -> None:
     for package in PACKAGES:
         pytest.importorskip(package)
     root = tmp_path / "rl"
     checkout = on_disk(layout, root)
     assert commit_all(checkout.root, "Start")
-    words = ("--name", "foo", "--base", base, "--python", sys.executable)
+    words = ("--name", "foo", *answers, "--python", sys.executable)
     ended = rlinf_scaffold("new-model", *words, "--checkout", root, "--format", "json")
     told = (ended.out[-4000:], ended.err[-4000:])  # the end is what tells
     assert ended.code == 0, told
