@@ -9,7 +9,7 @@ from rlinf_scaffold.checkout import Tree
 from rlinf_scaffold.engine import lora_targets
 from rlinf_scaffold.sites.scan import scan
 from rlinf_scaffold.sites.vocabulary import read_vocabulary
-from rlinf_scaffold.spec import Base
+from rlinf_scaffold.spec import Base, ModelSpec
 from rlinf_scaffold.surfaces import Job
 from rlinf_scaffold.traps import Ground, find_snags
 
@@ -36,7 +36,7 @@ def notes(tree: Tree, job: Job) -> tuple[str, ...]:
     folders = " and ".join(".".join(map(str, keys)) for keys in settings.checkpoints)
     sentences = [
         f"Set {folders} in the recipe to a checkpoint of {base.class_name} that has "
-        "dataset_statistics.json (q01, q99 and mask per dataset) beside its weights.",
+        f"dataset_statistics.json ({_statistics(spec)}) beside its weights.",
         f"hidden_size {base.hidden_size} and vocab_size {base.vocab_size} in "
         f"{settings.path} are {source}; loading a checkpoint of "
         "another size fails and names the number to set.",
@@ -64,6 +64,13 @@ def notes(tree: Tree, job: Job) -> tuple[str, ...]:
             "adapters of its layers: train it on demonstrations first, without LoRA."
         )
     return (*sentences, *_lora_gaps(tree, base), *_traps(tree, job))
+
+
+def _statistics(spec: ModelSpec) -> str:
+    """Return what the statistics of a checkpoint must hold."""
+    if spec.state == "token":
+        return "per dataset, q01, q99 and mask of actions, q01 and q99 of proprio"
+    return "q01, q99 and mask per dataset"
 
 
 def _senses(base: Base) -> str:

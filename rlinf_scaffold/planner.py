@@ -22,7 +22,7 @@ from rlinf_scaffold.layouts import POLICIES, Layout, detect_layout
 from rlinf_scaffold.manifest import Manifest, digest, manifest_path, read_manifest
 from rlinf_scaffold.recipes import detect_style, model_yaml_path
 from rlinf_scaffold.sft import Sft, read_sft, sft_module
-from rlinf_scaffold.spec import Base, ModelSpec
+from rlinf_scaffold.spec import DEFAULT_BINS, Base, ModelSpec
 from rlinf_scaffold.surfaces import Job, all_surfaces
 
 
@@ -39,6 +39,9 @@ def resolve(tree: Tree, spec: ModelSpec, base: Base) -> Job:
     layout = detect_layout(tree)
     contract = detect_contract(tree)
     head = find_head(spec.head)
+    if not head.answers_in_logits and spec.action_bins != DEFAULT_BINS:
+        reason = f"{spec.head} has no bins: leave it out, or choose --head tokens"
+        raise InvalidAnswerError("--action-bins", spec.action_bins, reason)
     if contract.prepares_observations and not head.answers_in_logits:
         reason = (
             "workers of this RLinf compute log-probabilities themselves, from logits of "

@@ -56,9 +56,11 @@ _VISION_FACTS = (
 )
 
 
+DEFAULT_BINS = 256
+DEFAULT_STATE_DIM = 8
 _SELDOM = (
-    *("decoder_switch", "drops_processors", "head_owner", "needs_images"),
-    *("renames_weights", "tables"),
+    *("decoder_switch", "drops_processors", "head_owner", "keeps_offsets"),
+    *("needs_images", "normalizes_batches", "renames_weights", "tables"),
 )
 _PATH = "text_config"
 
@@ -105,13 +107,16 @@ class Base:
         processor: what that is made of; None where its source is not found.
         vision_layer_classes: those of ``layer_classes`` that read images.
         mrope: whether it computes position ids of its own, mostly several for each token.
+        keeps_offsets: whether it keeps, between calls, how far positions are from tokens.
+        normalizes_batches: whether it has batch norms, as far as its source tells.
         head_owner: the part that has the language head, where the base gives none.
         drops_processors: whether its own ``generate`` hands on no logits processors, or
             not all of a prompt.
         needs_images: whether it generates nothing for a prompt without images.
         tables: embeddings whose weights it reads itself, each as ``Class.name``.
         decoder_switch: whether it decodes only where its configuration says is_decoder.
-        renames_weights: whether transformers knows other names of weights for this class.
+        renames_weights: whether transformers knows other names of weights for this class
+            alone, and not for its model type.
     """
 
     class_name: str
@@ -132,6 +137,8 @@ class Base:
     processor: Processor | None = None
     vision_layer_classes: tuple[str, ...] = ()
     mrope: bool = False
+    keeps_offsets: bool = False
+    normalizes_batches: bool = False
     head_owner: str = ""
     drops_processors: bool = False
     needs_images: bool = False
@@ -215,9 +222,9 @@ class ModelSpec:
     head: str = "tokens"
     action_dim: int = 7
     action_chunks: int = 1
-    action_bins: int = 256
+    action_bins: int = DEFAULT_BINS
     state: str = "text"
-    state_dim: int = 8
+    state_dim: int = DEFAULT_STATE_DIM
     unnorm_key: str = ""
     lora: bool = False
     value_head: bool = True
@@ -236,6 +243,9 @@ class ModelSpec:
         ):
             if value < least:
                 raise InvalidAnswerError(option, value, f"must be at least {least}")
+        if self.state == "text" and self.state_dim != DEFAULT_STATE_DIM:
+            reason = "text has a state of any size: leave it out, or add --state token"
+            raise InvalidAnswerError("--state-dim", self.state_dim, reason)
         if self.unnorm_key and not _KEY.fullmatch(self.unnorm_key):
             raise InvalidAnswerError(
                 "--unnorm-key", self.unnorm_key, "letters, digits and _ . + - only"

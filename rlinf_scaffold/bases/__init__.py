@@ -70,19 +70,24 @@ def find_base(
         NotFetchedError: it may be on the Hub, but was not got from there.
         SourceSyntaxError: a source file to read does not parse.
     """
+    library = Library(tuple(search_path))
     found = read(base, search_path, hub, trust=trust)
+    if found.named is not None and found.checkpoint is not None:
+        named = found.checkpoint.architecture
+        if trust and named and library.find_class(named):  # which can be imported
+            found = read(base, search_path, hub)
     if found.named is not None:
         refuse_remote(base, found.named.cls)
-    refuse_modality(Library(tuple(search_path)), base, found.base)
+    refuse_modality(library, base, found.base)
     if found.base.modality != "text" and found.checkpoint is not None:
         usual = read_base(found.base.class_name, search_path)
         refuse_parts(base, found.base, usual)
     return found.base
 
 
-def read_base(base: str, search_path: Sequence[Path], hub: Hub | None = None) -> Base:
+def read_base(base: str, search_path: Sequence[Path]) -> Base:
     """Return what a base is, whatever its modality; raises as ``find_base`` does."""
-    return read(base, search_path, hub).base
+    return read(base, search_path).base
 
 
 def read(

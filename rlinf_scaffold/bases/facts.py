@@ -22,6 +22,7 @@ from rlinf_scaffold.bases.parts import (
     instances,
     layers,
     lora_targets,
+    parts,
     repeated_layers,
     towers,
 )
@@ -38,7 +39,7 @@ from rlinf_scaffold.bases.refusals import (
     sees,
 )
 from rlinf_scaffold.bases.tables import read_tables
-from rlinf_scaffold.bases.values import Instance, is_config, options_of
+from rlinf_scaffold.bases.values import Instance, Made, is_config, options_of
 from rlinf_scaffold.errors import UnsupportedBaseError
 from rlinf_scaffold.families import family_of
 from rlinf_scaffold.spec import Base
@@ -144,9 +145,7 @@ class Reader:
             forward_arguments=built.arguments,
             text_config=built.path,
             decoder_switch=asks_for_decoder(built.cls.node),
-            renames_weights=self._renames_weights(
-                built.cls.name, interpreter.class_value(config_class, "model_type")
-            ),
+            renames_weights=self._renames_weights(built.cls.name),
         )
         if sees(built.arguments):
             return self._seeing(interpreter, base, model, decoder)
@@ -184,6 +183,8 @@ class Reader:
             vision_layer_classes=tuple(sorted(vision)),
             mrope=delegates(self.library, model.cls)
             or any(_numbers_tokens(part) for part in instances(model)),
+            keeps_offsets=any(_has_rope_index(part) for part in instances(model)),
+            normalizes_batches="timm" in family.packages or _normalizes_batches(model),
             head_owner=_head_owner(model),
             drops_processors=drops_processors(self.library, model.cls)
             or drops_tokens(self.library, model.cls),
@@ -275,10 +276,10 @@ class Reader:
             (_parameters(o, "forward") for o in owners if "forward" in o.methods), ()
         )
 
-    def _renames_weights(self, *names: object) -> bool:
+    def _renames_weights(self, name: str) -> bool:
         module = self.library.module(f"{TRANSFORMERS}.conversion_mapping")
         text = module.path.read_text("utf-8") if module else ""
-        return any(f'"{name}"' in text for name in names)
+        return f'"{name}"' in text
 
     def _home(self, cls: Class) -> str:
         """Return the module to import a class from: the shortest that has it."""
@@ -364,11 +365,19 @@ def _has_head(part: Instance) -> bool:
 
 def _numbers_tokens(part: Instance) -> bool:
     """Whether a part computes positions, or has generation hand on none."""
-    return any(
-        "get_rope_index" in owner.methods
-        or _drops_positions(owner.methods.get("prepare_inputs_for_generation"))
+    return _has_rope_index(part) or any(
+        _drops_positions(owner.methods.get("prepare_inputs_for_generation"))
         for owner in part.owners()
     )
+
+
+def _has_rope_index(part: Instance) -> bool:
+    return any("get_rope_index" in owner.methods for owner in part.owners())
+
+
+def _normalizes_batches(model: Instance) -> bool:
+    made = (part for _, part in parts(model) if isinstance(part, Made))
+    return any("BatchNorm" in part.callee.name for part in made)
 
 
 def _drops_positions(prepare: ast.FunctionDef | None) -> bool:

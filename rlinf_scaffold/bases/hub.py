@@ -45,11 +45,6 @@ class Snapshot:
         """Whether files of weights are among them: else there may be more of them."""
         return any(_WEIGHTS.fullmatch(name) for name in self.files)
 
-    @property
-    def commit(self) -> str:
-        """The commit, abbreviated."""
-        return self.folder.name[:7]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hub:

@@ -13,7 +13,6 @@ FAILURES = (
     ("GatedRepoError", "gated"),
     ("RepositoryNotFoundError", "absent"),
     ("HFValidationError", "absent"),
-    ("OfflineModeIsEnabled", "offline"),
 )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Collection
-from pathlib import Path
 from typing import Final
 
 from rlinf_scaffold.bases.autos import causal_names, seeing_names
 from rlinf_scaffold.bases.interpreter import Interpreter
 from rlinf_scaffold.bases.library import Class, External, Library
+from rlinf_scaffold.bases.packages import is_there
 from rlinf_scaffold.bases.values import Instance
 from rlinf_scaffold.errors import UnsupportedBaseError
 from rlinf_scaffold.families import Family, family_of
@@ -110,15 +110,7 @@ def _lacking(library: Library, base: Base, family: Family) -> list[str]:
     if library.transformers is None:
         return []
     needed = (*(base.processor.packages if base.processor else ()), *family.packages)
-    return [
-        name
-        for name in needed
-        if not any(_holds(folder, name) for folder in library.search_path)
-    ]
-
-
-def _holds(folder: Path, name: str) -> bool:
-    return (folder / name).is_dir() or (folder / f"{name}.py").is_file()
+    return [name for name in needed if not is_there(library.search_path, name)]
 
 
 def refuse_name(library: Library, given: str, cls: Class) -> None:

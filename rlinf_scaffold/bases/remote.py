@@ -65,8 +65,10 @@ def _untrusted(checkpoint: Checkpoint) -> str:
     there = f" (it holds {', '.join(files)})" if files else ""
     return (
         f"config.json needs remote code: loading it executes {targets}{there}, and "
-        "transformers has no such class itself. Read that code; --trust-remote-code "
-        "lets it be read for what it is, without running it"
+        "transformers has no such class itself. Read that code. `inspect` reads it for "
+        "what it is with --trust-remote-code, without running it; a base must be imported "
+        "by name: put the modules into a package on the interpreter's path, and give "
+        "package.module:Class"
     )
 
 

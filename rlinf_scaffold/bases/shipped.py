@@ -32,6 +32,8 @@ class Seeing(TypedDict, total=False):
     processor: Parts | None
     vision_layer_classes: list[str]
     mrope: bool
+    keeps_offsets: bool
+    normalizes_batches: bool
     decoder_switch: bool
     drops_processors: bool
     head_owner: str
@@ -86,6 +88,8 @@ def _base(name: str, entry: Entry) -> Base:
         processor=_processor(entry.get("processor")),
         vision_layer_classes=tuple(entry.get("vision_layer_classes", ())),
         mrope=entry.get("mrope", False),
+        keeps_offsets=entry.get("keeps_offsets", False),
+        normalizes_batches=entry.get("normalizes_batches", False),
         decoder_switch=entry.get("decoder_switch", False),
         drops_processors=entry.get("drops_processors", False),
         head_owner=entry.get("head_owner", ""),

@@ -35,13 +35,13 @@ def shipped_checkpoint(checkpoint: Checkpoint) -> Base:
 
     Raises:
         UnknownBaseError: none is shipped; with suggestions.
-        UnsupportedBaseError: its sizes are none, or its layers hang on its parts.
+        UnsupportedBaseError: its sizes are none, or its layers depend on its parts.
     """
     folder, settings = checkpoint.folder, checkpoint.settings
     base = shipped_base(checkpoint.architecture or class_by_type(checkpoint, _names()))
     if base.modality != "text":
         reason = (
-            "its layers hang on its parts, and no transformers is installed to read"
+            "its layers depend on its parts, and no transformers is installed to read"
         )
         raise UnsupportedBaseError(folder, reason)
     nested = settings.get("text_config")

@@ -130,7 +130,7 @@ PrecisionOption = Annotated[Precision, typer.Option(help="Dtype of the weights."
 AttentionOption = Annotated[Attention, typer.Option(help="Attention kernel.")]
 TrustRemoteCodeOption = Annotated[
     bool,
-    typer.Option("--trust-remote-code", help="Let the checkpoint bring its own code."),
+    typer.Option("--trust-remote-code", help="Let loading run code of the checkpoint."),
 ]
 FromRecipeOption = Annotated[
     str, typer.Option(help="Recipe to derive from. [default: the nearest that fits]")

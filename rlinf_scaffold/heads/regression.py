@@ -1,4 +1,4 @@
-"""A Gaussian over a chunk that is decoded in parallel, as OpenVLA-OFT has it."""
+"""A Gaussian over a chunk that is decoded in parallel, as OpenVLA-OFT decodes it."""
 
 from __future__ import annotations
 

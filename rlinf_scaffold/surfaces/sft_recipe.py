@@ -100,7 +100,7 @@ def _derive(tree: Tree, draft: Draft, job: Job, settings: str) -> str:
 
 surface = Surface(
     name="SFT recipe",
-    title="recipe for demonstrations, derived from one of the checkout's",
+    title="recipe for demonstrations, from one of the checkout's, and what it mounts",
     plan=_plan,
     owns_files=True,
 )

@@ -1,4 +1,4 @@
-"""Ways to train, or to run, that a token policy does not have."""
+"""Ways to train, or to run, that a policy does not have."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ _ACTORS = _WORKERS / "actor"
 
 def _find(ground: Ground) -> Iterator[Snag]:
     name = ground.job.spec.name
-    passes = _passes(ground)
+    passes = dict(_passes(ground))
+    if ground.job.sft.forward:
+        passes.pop("sft", None)
     if passes:
         asked = ", ".join(
             f"{kind} ({line.path.relative_to(_ACTORS)}:{line.number})"

@@ -41,6 +41,7 @@ def test_facts_of_vision_are_those_of_what_sees(site: Path) -> None:
         "processor_class",
         "vision_layer_classes",
         "mrope",
+        "keeps_offsets",
     }
 
 

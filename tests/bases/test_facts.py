@@ -107,6 +107,7 @@ def test_images_and_text(site: Path) -> None:
         processor_class="SeeProcessor",
         vision_layer_classes=("SeeBlock",),
         mrope=True,
+        keeps_offsets=True,
     )
 
 

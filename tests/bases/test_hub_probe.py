@@ -20,10 +20,6 @@ class GatedRepoError(RepositoryNotFoundError):
     pass
 
 
-class OfflineModeIsEnabled(ConnectionError):
-    pass
-
-
 def after(error: Exception, cause: Exception) -> Exception:
     error.__cause__ = cause
     return error
@@ -35,7 +31,6 @@ def after(error: Exception, cause: Exception) -> Exception:
         (OSError(), "unreachable"),
         (RepositoryNotFoundError(), "absent"),
         (GatedRepoError(), "gated"),
-        (OfflineModeIsEnabled(), "offline"),
         (after(OSError(), GatedRepoError()), "gated"),
         (after(OSError(), OSError()), "unreachable"),
     ],

@@ -36,8 +36,10 @@ def test_untrusted_code_is_named_and_not_read(site: Path, tmp_path: Path) -> Non
     assert str(caught.value).endswith(
         "config.json needs remote code: loading it executes modeling_own.OwnConfig, "
         "modeling_own.OwnModel (it holds modeling_own.py, parts_own.py), and "
-        "transformers has no such class itself. Read that code; --trust-remote-code "
-        "lets it be read for what it is, without running it"
+        "transformers has no such class itself. Read that code. `inspect` reads it for "
+        "what it is with --trust-remote-code, without running it; a base must be imported "
+        "by name: put the modules into a package on the interpreter's path, and give "
+        "package.module:Class"
     )
 
 

@@ -19,8 +19,8 @@ _SLOTS = "slot_states = hidden_states[:, -self.num_action_tokens :]"
 _VALUE = "hidden_states[:, -self.num_action_tokens - 1]"
 _RUN = "self.action_slots = range(end - self.num_action_tokens, end)"
 _CLIPPED = "normalized.double().clamp(-1, 1).cpu().numpy()"
-_BOUNDED = "log_std.clamp(*self.LOG_STD_RANGE).exp()"
-_LOG_STD = "log_std = self.fc3(hidden_states.new_ones(1)).float()"
+_BOUNDED = "(low + (high - low) * share).exp()"
+_SHARE = "share = self.fc3(hidden_states.new_ones(1)).float().sigmoid()"
 _MEAN = "mean = self.fc2(F.gelu(self.fc1(hidden_states))).float()"
 _REBUILT = "setattr(model, name, head.to(weight.device, weight.dtype))"
 _STATES = "return hidden_states[0]\n"
@@ -122,12 +122,17 @@ MUTANTS = (
     mutant(
         "standard deviation detached",
         "It keeps its first value, whatever the loss.",
-        policy(_LOG_STD, f"{_LOG_STD}.detach()"),
+        policy(_SHARE, f"{_SHARE}.detach()"),
     ),
     mutant(
         "standard deviation without bounds",
         "It can become 0, where densities are infinite.",
-        policy(_BOUNDED, "log_std.exp()"),
+        policy(_BOUNDED, "share.logit().exp()"),
+    ),
+    mutant(
+        "standard deviation clamped",
+        "At its bounds nothing moves it any more.",
+        policy(_SHARE, _SHARE.replace(".sigmoid", ".clamp(-4, 4).sigmoid")),
     ),
     mutant(
         "action head left as transformers made it",

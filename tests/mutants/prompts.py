@@ -78,10 +78,10 @@ MUTANTS = (
         "attention mask dropped in the rollout",
         "The rollout attends to padding, training does not.",
         policy(
-            "                **inputs,\n                do_sample",
+            "                **inputs,\n                logits",
             '                inputs["input_ids"],\n'
             '                attention_mask=torch.ones_like(inputs["input_ids"]),\n'
-            "                do_sample",
+            "                logits",
         ),
     ),
     mutant(

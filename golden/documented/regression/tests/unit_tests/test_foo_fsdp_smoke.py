@@ -128,7 +128,7 @@ TINY_TOKENS = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2}
 TINY_POLICY = {
     "precision": "32",
     "attn_implementation": "eager",
-    "hidden_size": TINY_BASE["hidden_size"],
+    "hidden_size": 64,
     "max_prompt_length": 64,
     "add_value_head": True,
     "lora_rank": 4,
@@ -1668,6 +1668,24 @@ def test_the_standard_deviation_is_bounded(
     )
 
 
+@pytest.mark.parametrize("weight", [-8.0, 8.0])
+def test_the_standard_deviation_can_come_back(
+    proof: Proof, load: Callable[..., Any], weight: float
+) -> None:
+    import torch
+
+    policy = load()
+    with torch.no_grad():
+        policy.action_head.fc3.weight.fill_(weight)
+    inputs = roll_out(policy)[1]["forward_inputs"]
+    train_forward(policy, inputs)["entropy"].mean().backward()
+    proof.at_least(
+        policy.action_head.fc3.weight.grad.abs().min().item(),
+        1e-6,
+        "at its bounds it has no gradient, and stays there for good",
+    )
+
+
 def test_samples_follow_the_reported_logprobs(
     proof: Proof, policy: Any, device: torch.device
 ) -> None:
@@ -1962,7 +1980,7 @@ def consult(base: Any, policy: Any, inputs: Tensors, settings: Any) -> Tensors:
             functional.gelu(hidden), head.fc2.weight, head.fc2.bias
         )
         values = policy.value_head(states[:, 0]).float()
-    spread = head.fc3.weight.detach()[:, 0].exp() * temperature
+    spread = (7 * head.fc3.weight.detach()[:, 0].sigmoid() - 5).exp() * temperature
     distribution = torch.distributions.Normal(mean, spread.expand_as(mean))
     taken = inputs["sampled_actions"].view(torch.float32)
     return {
@@ -2061,9 +2079,13 @@ def test_every_layer_of_the_action_head_is_trained(
 def test_standard_deviation_starts_as_the_settings_say(
     proof: Proof, config: DictConfig, policy: Any
 ) -> None:
-    weights = policy.action_head.fc3.weight
+    import torch
+
+    head = policy.action_head
+    with torch.no_grad():
+        _, spread = head(head.fc1.weight.new_zeros(1, 1, head.fc1.in_features))
     proof.at_most(
-        (weights - config.initial_log_std).abs().max().item(),
+        (spread.log() - config.initial_log_std).abs().max().item(),
         1e-6,
         "from_pretrained has overwritten it, or left it without memory",
     )

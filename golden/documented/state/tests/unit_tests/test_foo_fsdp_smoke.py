@@ -128,7 +128,7 @@ TINY_TOKENS = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2}
 TINY_POLICY = {
     "precision": "32",
     "attn_implementation": "eager",
-    "hidden_size": TINY_BASE["hidden_size"],
+    "hidden_size": 64,
     "max_prompt_length": 64,
     "state_dim": 3,
     "add_value_head": True,
@@ -724,7 +724,7 @@ def adopt_checkpoint(config: DictConfig, folder: Path) -> DictConfig:
     others = {key: [0] * len(STATISTICS["q01"]) for key in ("q01", "q99", "mask")}
     ones = [1.0] * config.state_dim
     neutral = {"q01": [-1.0] * config.state_dim, "q99": ones}
-    STATE_STATISTICS.update(datasets[chosen].get("proprio", neutral))
+    STATE_STATISTICS.update(datasets[chosen].setdefault("proprio", neutral))
     statistics.write_text(json.dumps({"another": {"action": others}, **datasets}))
     text = known.get_text_config()
     same = ("precision", "attn_implementation", "add_value_head", "lora_rank")

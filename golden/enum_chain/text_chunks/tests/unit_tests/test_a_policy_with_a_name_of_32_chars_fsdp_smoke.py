@@ -134,7 +134,7 @@ TINY_TOKENS = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2}
 TINY_POLICY = {
     "precision": "32",
     "attn_implementation": "eager",
-    "hidden_size": TINY_BASE["hidden_size"],
+    "hidden_size": 64,
     "max_prompt_length": 64,
     "add_value_head": True,
     "lora_rank": 4,

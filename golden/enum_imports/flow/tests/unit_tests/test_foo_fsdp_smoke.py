@@ -71,52 +71,6 @@ LAYERS = [
     "SiglipEncoderLayer",
 ]
 
-# What the configuration of the base does not have is left out, and smaller sizes stay.
-# Some layers have the size of the value head's: some versions of transformers take
-# tensors of one size for the same, while loading.
-TINY_BASE = {
-    "hidden_size": 64,
-    "word_embed_proj_dim": 64,
-    "embedding_size": 64,
-    "intermediate_size": 512,
-    "ffn_dim": 512,
-    "encoder_ffn_dim": 512,
-    "decoder_ffn_dim": 512,
-    "moe_intermediate_size": 128,
-    "num_hidden_layers": 2,
-    "encoder_layers": 2,
-    "decoder_layers": 2,
-    "num_encoder_layers": 2,
-    "num_decoder_layers": 2,
-    "first_k_dense_replace": 1,
-    "num_attention_heads": 4,
-    "encoder_attention_heads": 4,
-    "decoder_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "rotary_dim": 8,
-    "q_lora_rank": 32,
-    "kv_lora_rank": 32,
-    "num_local_experts": 4,
-    "num_experts": 4,
-    "n_routed_experts": 4,
-    "moe_num_experts": 4,
-    "num_experts_per_tok": 2,
-    "n_group": 2,
-    "topk_group": 1,
-    "linear_num_heads": 4,
-    "linear_num_key_heads": 2,
-    "linear_num_value_heads": 4,
-    "linear_head_dim": 16,
-    "linear_key_head_dim": 16,
-    "linear_value_head_dim": 16,
-    "mamba_num_heads": 8,
-    "mamba_d_state": 16,
-    "state_size": 16,
-    "ssm_state_size": 16,
-    "chunk_size": 16,
-    "mamba_chunk_size": 16,
-    "max_position_embeddings": 1024,
-}
 # Ids of the tiny tokenizer, for those that the base has.
 TINY_TOKENS = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2}
 # Sizes by what their names match; the first match counts, and smaller ones stay.
@@ -167,7 +121,7 @@ VIEWS = [
 TINY_POLICY = {
     "precision": "32",
     "attn_implementation": "eager",
-    "hidden_size": TINY_BASE["hidden_size"],
+    "hidden_size": 64,
     "image_size": [IMAGE_SIZE, IMAGE_SIZE],
     "max_prompt_length": 288,  # characters: the tiny tokenizer knows no words
     "state_dim": 3,
@@ -865,7 +819,7 @@ def adopt_checkpoint(config: DictConfig, folder: Path) -> DictConfig:
     others = {key: [0] * len(STATISTICS["q01"]) for key in ("q01", "q99", "mask")}
     ones = [1.0] * config.state_dim
     neutral = {"q01": [-1.0] * config.state_dim, "q99": ones}
-    STATE_STATISTICS.update(datasets[chosen].get("proprio", neutral))
+    STATE_STATISTICS.update(datasets[chosen].setdefault("proprio", neutral))
     statistics.write_text(json.dumps({"another": {"action": others}, **datasets}))
     text = known.get_text_config()
     same = ("precision", "attn_implementation", "add_value_head", "lora_rank")
@@ -3898,7 +3852,7 @@ def test_sft_mixes_actions_with_normal_noise(
             deviation((time**1.5 - 0.5) * math.sqrt(12)),  # as of an even distribution
         ),
         4.0,  # of times that are all as frequent, it measures 5.5
-        "noise or times have another distribution than those of rollouts",
+        "noise is not normal, or times are not as frequent as they should be",
     )
 
 
@@ -4257,13 +4211,18 @@ def test_statistics_come_from_the_demonstrations(
 
     path = require(SFT_DATA).write_statistics(str(recorded.folder), str(tmp_path))
     (written,) = json.loads(path.read_text()).values()
-    taken = recorded.shown["actions"][:, 0]
-    expected = np.quantile(taken, [0.01, 0.99], axis=0)
-    found = np.array([written["action"]["q01"], written["action"]["q99"]])
+    taken = {
+        "action": recorded.shown["actions"][:, 0],
+        "proprio": recorded.shown["states"],
+    }
+    errors = []
+    for key, rows in taken.items():
+        found = np.array([written[key]["q01"], written[key]["q99"]])
+        errors.append(abs(found - np.quantile(rows, [0.01, 0.99], axis=0)).max())
     proof.at_most(
-        float(abs(found - expected).max()),
+        float(max(errors)),
         NOISE,
-        "actions are scaled with what other numbers have as bounds",
+        "actions or states are scaled with what other numbers have as bounds",
     )
 
 

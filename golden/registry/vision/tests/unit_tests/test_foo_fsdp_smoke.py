@@ -71,52 +71,6 @@ LAYERS = [
     "Qwen2_5_VLVisionBlock",
 ]
 
-# What the configuration of the base does not have is left out, and smaller sizes stay.
-# Some layers have the size of the value head's: some versions of transformers take
-# tensors of one size for the same, while loading.
-TINY_BASE = {
-    "hidden_size": 64,
-    "word_embed_proj_dim": 64,
-    "embedding_size": 64,
-    "intermediate_size": 512,
-    "ffn_dim": 512,
-    "encoder_ffn_dim": 512,
-    "decoder_ffn_dim": 512,
-    "moe_intermediate_size": 128,
-    "num_hidden_layers": 2,
-    "encoder_layers": 2,
-    "decoder_layers": 2,
-    "num_encoder_layers": 2,
-    "num_decoder_layers": 2,
-    "first_k_dense_replace": 1,
-    "num_attention_heads": 4,
-    "encoder_attention_heads": 4,
-    "decoder_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "rotary_dim": 8,
-    "q_lora_rank": 32,
-    "kv_lora_rank": 32,
-    "num_local_experts": 4,
-    "num_experts": 4,
-    "n_routed_experts": 4,
-    "moe_num_experts": 4,
-    "num_experts_per_tok": 2,
-    "n_group": 2,
-    "topk_group": 1,
-    "linear_num_heads": 4,
-    "linear_num_key_heads": 2,
-    "linear_num_value_heads": 4,
-    "linear_head_dim": 16,
-    "linear_key_head_dim": 16,
-    "linear_value_head_dim": 16,
-    "mamba_num_heads": 8,
-    "mamba_d_state": 16,
-    "state_size": 16,
-    "ssm_state_size": 16,
-    "chunk_size": 16,
-    "mamba_chunk_size": 16,
-    "max_position_embeddings": 1024,
-}
 # Ids of the tiny tokenizer, for those that the base has.
 TINY_TOKENS = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2}
 # Sizes by what their names match; the first match counts, and smaller ones stay.
@@ -172,7 +126,7 @@ VIEWS = [
 TINY_POLICY = {
     "precision": "32",
     "attn_implementation": "eager",
-    "hidden_size": TINY_BASE["hidden_size"],
+    "hidden_size": 64,
     "image_size": [IMAGE_SIZE, IMAGE_SIZE],
     "max_prompt_length": 288,  # characters: the tiny tokenizer knows no words
     "add_value_head": True,
@@ -757,25 +711,10 @@ def shrink(known: Any, vocab_size: int, ids: dict[str, int]) -> dict[str, Any]:
     heads = values.get("num_attention_heads", 0)
     if values.get("num_key_value_heads") == heads:
         settings["num_key_value_heads"] = settings.get("num_attention_heads", heads)
-    settings.update(shrink_rotation(values, settings))
     for key, part in parts.items():
         inner = shrink(part, vocab_size, ids)
         settings[key] = {"model_type": part.model_type, **inner}
     return settings
-
-
-def shrink_rotation(known: dict[str, Any], tiny: dict[str, Any]) -> dict[str, Any]:
-    """Return rotary settings whose sections share what a tiny head has."""
-    name = "rope_parameters" if "rope_parameters" in known else "rope_scaling"
-    rotation = known.get(name) or {}
-    nested = any(hasattr(it, "items") for it in rotation.values())
-    if name not in known or nested or (name == "rope_parameters" and not rotation):
-        return {}
-    share = rotation.get("partial_rotary_factor", known.get("partial_rotary_factor"))
-    pairs = int(tiny.get("head_dim", 16) * (share or 1)) // 2
-    sections = [(pairs + index) // 3 for index in (2, 1, 0)]
-    kind = {} if rotation else {"type": "mrope", "rope_type": "default"}
-    return {name: {**kind, **rotation, "mrope_section": sections}}
 
 
 def find_token_ids(config: Any, processor: Any) -> dict[str, int]:
@@ -910,7 +849,6 @@ def measure_noise(policy: Any) -> float:
         policy.generation_config.do_sample = False
         generated = []
         for use_cache in (False, True):
-            policy._forget_positions()
             answer = policy.generate(
                 **policy._flatten_images(seen),
                 generation_config=policy.generation_config,
@@ -4045,13 +3983,18 @@ def test_statistics_come_from_the_demonstrations(
 
     path = require(SFT_DATA).write_statistics(str(recorded.folder), str(tmp_path))
     (written,) = json.loads(path.read_text()).values()
-    taken = recorded.shown["actions"][:, 0]
-    expected = np.quantile(taken, [0.01, 0.99], axis=0)
-    found = np.array([written["action"]["q01"], written["action"]["q99"]])
+    taken = {
+        "action": recorded.shown["actions"][:, 0],
+        "proprio": recorded.shown["states"],
+    }
+    errors = []
+    for key, rows in taken.items():
+        found = np.array([written[key]["q01"], written[key]["q99"]])
+        errors.append(abs(found - np.quantile(rows, [0.01, 0.99], axis=0)).max())
     proof.at_most(
-        float(abs(found - expected).max()),
+        float(max(errors)),
         NOISE,
-        "actions are scaled with what other numbers have as bounds",
+        "actions or states are scaled with what other numbers have as bounds",
     )
 
 

@@ -102,7 +102,7 @@ def load_config_and_processor(
     return model_config, input_processor
 
 
-def find_action_token_end(
+def find_free_tokens_end(
     tokenizer: PreTrainedTokenizerBase, vocab_size: int, count: int
 ) -> int:
     """Find the highest run of `count` ids that holds no special token.
@@ -154,24 +154,6 @@ def resolve_unnorm_key(norm_stats: dict[str, Any], unnorm_key: Optional[str]) ->
         f"{sorted(norm_stats)}. They are read from dataset_statistics.json beside the "
         "weights, or from norm_stats in config.json."
     )
-
-
-def adopt_weight_names(class_name: str) -> None:
-    """Let a class read the weights that its base reads under older names.
-
-    Args:
-        class_name: The class that inherits from Qwen2_5_VLForConditionalGeneration.
-    """
-    try:
-        from transformers.conversion_mapping import (
-            get_checkpoint_conversion_mapping,
-            register_checkpoint_conversion_mapping,
-        )
-    except ImportError:  # transformers 4, where a class inherits them
-        return
-    names = get_checkpoint_conversion_mapping("Qwen2_5_VLForConditionalGeneration")
-    if names is not None:
-        register_checkpoint_conversion_mapping(class_name, names, overwrite=True)
 
 
 def to_image(view: Any, image_size: tuple[int, int]) -> Image.Image:
@@ -404,6 +386,7 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
                 if is_noise and isinstance(value, float):
                     setattr(part, key, 0.0)
         super().__init__(config)
+        self._cast_images()
         # FSDP asks the outer configuration whether the head shares its weight.
         if getattr(config.text_config, "tie_word_embeddings", False):
             config.tie_word_embeddings = True
@@ -422,7 +405,6 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
         self.image_size = tuple(image_size)
         if add_value_head:
             self.value_head = self._build_value_head()
-        self._cast_images()
 
     def _build_value_head(self) -> ValueHead:
         # torch.nn.init knows the gain of relu, but not of gelu, ValueHead's default.
@@ -436,23 +418,8 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
 
     @classmethod
     def is_custom_code(cls) -> bool:
-        """Deny it: transformers 5 sets up buffers and names of weights of its own only."""
+        """Say no: transformers 5 sets up buffers, and renames weights, of its own alone."""
         return False
-
-    def train(self, mode: bool = True) -> "FooForRLActionPrediction":
-        """Set the mode of all parts but batch norms, which would mix the samples of a batch.
-
-        Args:
-            mode: Whether to train.
-
-        Returns:
-            The policy.
-        """
-        super().train(mode)
-        for part in self.modules():
-            if isinstance(part, torch.nn.modules.batchnorm._BatchNorm):
-                part.eval()
-        return self
 
     @classmethod
     def from_pretrained(
@@ -481,7 +448,6 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
                 pretrained_model_name_or_path,
                 trust_remote_code=kwargs.get("trust_remote_code", False),
             )
-        adopt_weight_names(cls.__name__)
         kwargs["output_loading_info"] = True
         model, loading_info = super().from_pretrained(
             pretrained_model_name_or_path, *model_args, **kwargs
@@ -496,11 +462,11 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
                 f"Qwen2_5_VLForConditionalGeneration: it lacks {absent[:5]}."
             )
         weight = model.get_input_embeddings().weight
-        # FSDP shards weights of one dtype, and transformers keeps some in float32; and it
+        # FSDP shards weights of one dtype, and transformers keeps some in another; and it
         # flattens weights that are all trained, or none.
         for part in model.modules():
             for name, parameter in list(part.named_parameters(recurse=False)):
-                if parameter.dtype == torch.float32:
+                if parameter.dtype in (torch.float32, torch.bfloat16, torch.float16):
                     parameter.data = parameter.data.to(weight.dtype)
                 if not parameter.requires_grad:  # the base never trains it
                     delattr(part, name)
@@ -528,7 +494,7 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
 
         self.norm_stats = getattr(model_config, "norm_stats", None) or {}
         self._init_action_stats()
-        self.action_token_end = find_action_token_end(
+        self.action_token_end = find_free_tokens_end(
             input_processor.tokenizer,
             self.config.text_config.vocab_size,
             self.n_action_bins,
@@ -724,7 +690,6 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
             inputs["mm_token_type_ids"] = F.pad(
                 inputs["mm_token_type_ids"], (0, tokens.shape[1])
             )
-        self._forget_positions()
         return {
             **inputs,
             "input_ids": torch.cat([prompts["input_ids"], tokens], dim=1),
@@ -842,7 +807,6 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
         )
 
         self.generation_config.do_sample = do_sample
-        self._forget_positions()
         with self._record_hidden_states() as hidden_states:
             generated = self.generate(
                 **self._flatten_images(inputs),
@@ -949,8 +913,6 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
                 add_generation_prompt=True,
                 tokenize=False,
             )
-        if not self.image_placeholder:
-            return question
         return f"{self.image_placeholder}\n" * num_images + question
 
     def _flatten_images(self, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -966,13 +928,6 @@ class FooForRLActionPrediction(Qwen2_5_VLForConditionalGeneration, BasePolicy):
         tokens = {key: inputs[key] for key in TOKEN_INPUTS if key in inputs}
         images = {key: inputs[key] for key in IMAGE_INPUTS if key in inputs}
         return {**tokens, **{key: value.flatten(0, 1) for key, value in images.items()}}
-
-    def _forget_positions(self) -> None:
-        # The base keeps the offset between a prompt's tokens and their positions for
-        # decoding, which must not reach another prompt.
-        for module in self.modules():
-            if getattr(module, "rope_deltas", None) is not None:
-                module.rope_deltas = None
 
     def _cast_images(self) -> None:
         # Layers that read images, or what became of them, get them in their own dtype.

@@ -78,7 +78,7 @@ def load_config_and_processor(
     return model_config, input_processor
 
 
-def find_action_token_end(
+def find_free_tokens_end(
     tokenizer: PreTrainedTokenizerBase, vocab_size: int, count: int
 ) -> int:
     """Find the highest run of `count` ids that holds no special token.
@@ -174,6 +174,9 @@ class GaussianHead(torch.nn.Module):
         hidden_size: Width of the MLP.
         action_dim: Numbers per action.
         initial_log_std: Logarithm of the standard deviation before training.
+
+    Raises:
+        ValueError: If that is not within `LOG_STD_RANGE`.
     """
 
     # Demonstrations that never differ would take it to minus infinity.
@@ -185,9 +188,15 @@ class GaussianHead(torch.nn.Module):
         super().__init__()
         self.fc1 = torch.nn.Linear(input_size, hidden_size)
         self.fc2 = torch.nn.Linear(hidden_size, action_dim)
-        # Its weights are the logarithms: a layer of its own for adapters to find.
+        # Where in the range the logarithms are: a layer of its own for adapters to find.
         self.fc3 = torch.nn.Linear(1, action_dim, bias=False)
-        torch.nn.init.constant_(self.fc3.weight, initial_log_std)
+        low, high = self.LOG_STD_RANGE
+        share = (initial_log_std - low) / (high - low)
+        if not 0 < share < 1:
+            raise ValueError(
+                f"initial_log_std is {initial_log_std}, not between {low} and {high}."
+            )
+        torch.nn.init.constant_(self.fc3.weight, math.log(share / (1 - share)))
 
     def forward(self, hidden_states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Describe the Gaussian.
@@ -200,8 +209,10 @@ class GaussianHead(torch.nn.Module):
             each.
         """
         mean = self.fc2(F.gelu(self.fc1(hidden_states))).float()
-        log_std = self.fc3(hidden_states.new_ones(1)).float()
-        std = log_std.clamp(*self.LOG_STD_RANGE).exp()
+        low, high = self.LOG_STD_RANGE
+        # A clamp would have no gradient that leads back into the range.
+        share = self.fc3(hidden_states.new_ones(1)).float().sigmoid()
+        std = (low + (high - low) * share).exp()
         return mean, std.expand_as(mean)
 
 
@@ -279,7 +290,7 @@ class FooForRLActionPrediction(LlamaForCausalLM):
 
     @classmethod
     def is_custom_code(cls) -> bool:
-        """Deny it: transformers 5 sets up buffers and names of weights of its own only."""
+        """Say no: transformers 5 sets up buffers, and renames weights, of its own alone."""
         return False
 
     @classmethod
@@ -323,11 +334,11 @@ class FooForRLActionPrediction(LlamaForCausalLM):
                 f"LlamaForCausalLM: it lacks {absent[:5]}."
             )
         weight = model.get_input_embeddings().weight
-        # FSDP shards weights of one dtype, and transformers keeps some in float32; and it
+        # FSDP shards weights of one dtype, and transformers keeps some in another; and it
         # flattens weights that are all trained, or none.
         for part in model.modules():
             for name, parameter in list(part.named_parameters(recurse=False)):
-                if parameter.dtype == torch.float32:
+                if parameter.dtype in (torch.float32, torch.bfloat16, torch.float16):
                     parameter.data = parameter.data.to(weight.dtype)
                 if not parameter.requires_grad:  # the base never trains it
                     delattr(part, name)
@@ -354,8 +365,8 @@ class FooForRLActionPrediction(LlamaForCausalLM):
 
         self.norm_stats = getattr(model_config, "norm_stats", None) or {}
         self._init_action_stats()
-        # Tokens that no text has: what the base reads at the place of each number.
-        end = find_action_token_end(
+        # What the base reads at the place of each number.
+        end = find_free_tokens_end(
             input_processor, self.config.vocab_size, self.num_action_tokens
         )
         self.action_slots = range(end - self.num_action_tokens, end)
@@ -406,8 +417,6 @@ class FooForRLActionPrediction(LlamaForCausalLM):
             gradient_checkpointing_kwargs or {"use_reentrant": False}
         )
 
-    # The signature is explicit because transformers reads it: generate() builds
-    # position ids for left-padded prompts only if forward names them.
     def forward(
         self,
         input_ids: Optional[torch.LongTensor] = None,
@@ -565,7 +574,7 @@ class FooForRLActionPrediction(LlamaForCausalLM):
             head: torch.nn.Module, arguments: tuple[torch.Tensor]
         ) -> tuple[torch.Tensor]:
             hidden_states.append(arguments[0])
-            return (arguments[0][:, -positions:],)
+            return (arguments[0][..., -positions:, :],)
 
         hook = self.get_output_embeddings().register_forward_pre_hook(record)
         try:

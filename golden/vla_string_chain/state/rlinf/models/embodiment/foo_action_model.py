@@ -85,7 +85,7 @@ def load_config_and_processor(
     return model_config, input_processor
 
 
-def find_action_token_end(
+def find_free_tokens_end(
     tokenizer: PreTrainedTokenizerBase, vocab_size: int, count: int
 ) -> int:
     """Find the highest run of `count` ids that holds no special token.
@@ -257,7 +257,7 @@ class FooForRLActionPrediction(LlamaForCausalLM):
         num_action_chunks: Actions predicted at once.
         n_action_bins: Token ids used for actions.
         add_value_head: Whether to estimate the value of the observation.
-        max_prompt_length: Tokens that every prompt is padded to.
+        max_prompt_length: Tokens that every prompt is padded to, before that of the state.
         use_proprio: Whether the prompt states `env_obs["states"]`.
         state_dim: Numbers of these.
 
@@ -323,7 +323,7 @@ class FooForRLActionPrediction(LlamaForCausalLM):
 
     @classmethod
     def is_custom_code(cls) -> bool:
-        """Deny it: transformers 5 sets up buffers and names of weights of its own only."""
+        """Say no: transformers 5 sets up buffers, and renames weights, of its own alone."""
         return False
 
     @classmethod
@@ -367,11 +367,11 @@ class FooForRLActionPrediction(LlamaForCausalLM):
                 f"LlamaForCausalLM: it lacks {absent[:5]}."
             )
         weight = model.get_input_embeddings().weight
-        # FSDP shards weights of one dtype, and transformers keeps some in float32; and it
+        # FSDP shards weights of one dtype, and transformers keeps some in another; and it
         # flattens weights that are all trained, or none.
         for part in model.modules():
             for name, parameter in list(part.named_parameters(recurse=False)):
-                if parameter.dtype == torch.float32:
+                if parameter.dtype in (torch.float32, torch.bfloat16, torch.float16):
                     parameter.data = parameter.data.to(weight.dtype)
                 if not parameter.requires_grad:  # the base never trains it
                     delattr(part, name)
@@ -398,14 +398,15 @@ class FooForRLActionPrediction(LlamaForCausalLM):
 
         self.norm_stats = getattr(model_config, "norm_stats", None) or {}
         self._init_action_stats()
-        self.action_token_end = find_action_token_end(
+        self.action_token_end = find_free_tokens_end(
             input_processor, self.config.vocab_size, self.n_action_bins
         )
         self._init_generation_config()
-        # A token that no text has, either: what the base reads in its place is the state.
-        end = find_action_token_end(input_processor, self.first_action_token, 1)
+        # The last such token of a prompt is not read: the state is, in its place.
+        end = find_free_tokens_end(input_processor, self.first_action_token, 1)
         self.state_token = end - 1
-        self._init_state_stats()
+        if self.use_proprio:
+            self._init_state_stats()
 
     def _init_action_stats(self) -> None:
         unnorm_key = resolve_unnorm_key(self.norm_stats, self.unnorm_key)
@@ -427,10 +428,14 @@ class FooForRLActionPrediction(LlamaForCausalLM):
 
     def _init_state_stats(self) -> None:
         unnorm_key = resolve_unnorm_key(self.norm_stats, self.unnorm_key)
-        stats = self.norm_stats[unnorm_key].get("proprio", {})
-        neutral = np.ones(self.state_dim)
-        self.min_state = np.asarray(stats.get("q01", -neutral), dtype=np.float64)
-        self.max_state = np.asarray(stats.get("q99", neutral), dtype=np.float64)
+        stats = self.norm_stats[unnorm_key].get("proprio")
+        if stats is None:
+            raise ValueError(
+                f"The statistics {unnorm_key!r} have no proprio, with q01 and q99 of "
+                "each number of a state."
+            )
+        self.min_state = np.asarray(stats["q01"], dtype=np.float64)
+        self.max_state = np.asarray(stats["q99"], dtype=np.float64)
         for key, value in (("q01", self.min_state), ("q99", self.max_state)):
             if value.shape != (self.state_dim,) or not np.isfinite(value).all():
                 raise ValueError(
@@ -745,9 +750,12 @@ class FooForRLActionPrediction(LlamaForCausalLM):
 
         Returns:
             `input_ids` and `attention_mask`, shape [B, max_prompt_length] each.
+            With `use_proprio`, they are a token longer, and `state_bits` holds states,
+            shape [B, state_dim].
 
         Raises:
-            ValueError: If a prompt is longer than `max_prompt_length`.
+            ValueError: If a prompt is longer than `max_prompt_length`, or states are
+                absent or have another shape.
         """
         prompts = [
             f"What action should the robot take to {task.lower()}?\nOut:"
@@ -820,6 +828,9 @@ class FooForRLActionPrediction(LlamaForCausalLM):
             states = from_bits(prompts["state_bits"]).to(embedded.dtype)
             projected = self.state_projector(states).to(embedded.dtype)
             is_state = arguments[0] == self.state_token
+            # Behind the state there is no such token, but before it text may have some.
+            behind = is_state.flip(1).cumsum(dim=1).flip(1)
+            is_state = is_state & (behind == 1)
             return torch.where(is_state.unsqueeze(-1), projected.unsqueeze(1), embedded)
 
         return self.get_input_embeddings().register_forward_hook(insert)

@@ -98,7 +98,7 @@ def load_config_and_processor(
     return model_config, input_processor
 
 
-def find_action_token_end(
+def find_free_tokens_end(
     tokenizer: PreTrainedTokenizerBase, vocab_size: int, count: int
 ) -> int:
     """Find the highest run of `count` ids that holds no special token.
@@ -150,24 +150,6 @@ def resolve_unnorm_key(norm_stats: dict[str, Any], unnorm_key: Optional[str]) ->
         f"{sorted(norm_stats)}. They are read from dataset_statistics.json beside the "
         "weights, or from norm_stats in config.json."
     )
-
-
-def adopt_weight_names(class_name: str) -> None:
-    """Let a class read the weights that its base reads under older names.
-
-    Args:
-        class_name: The class that inherits from PaliGemmaForConditionalGeneration.
-    """
-    try:
-        from transformers.conversion_mapping import (
-            get_checkpoint_conversion_mapping,
-            register_checkpoint_conversion_mapping,
-        )
-    except ImportError:  # transformers 4, where a class inherits them
-        return
-    names = get_checkpoint_conversion_mapping("PaliGemmaForConditionalGeneration")
-    if names is not None:
-        register_checkpoint_conversion_mapping(class_name, names, overwrite=True)
 
 
 def to_image(view: Any, image_size: tuple[int, int]) -> Image.Image:
@@ -488,7 +470,7 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
         joint_logprob: Whether all steps are stochastic, or one of each chain, which is
             drawn by lot.
         add_value_head: Whether to estimate the value of the observation.
-        max_prompt_length: Tokens that every prompt is padded to.
+        max_prompt_length: Tokens that every prompt is padded to, before that of the state.
         use_proprio: Whether the prompt states `env_obs["states"]`.
         state_dim: Numbers of these.
         image_size: Height and width that every image is resized to.
@@ -527,6 +509,7 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
                 if is_noise and isinstance(value, float):
                     setattr(part, key, 0.0)
         super().__init__(config)
+        self._cast_images()
         # FSDP asks the outer configuration whether the head shares its weight.
         if getattr(config.text_config, "tie_word_embeddings", False):
             config.tie_word_embeddings = True
@@ -557,7 +540,6 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
         self.image_size = tuple(image_size)
         if add_value_head:
             self.value_head = self._build_value_head()
-        self._cast_images()
 
     def _build_state_projector(self) -> StateProjector:
         return StateProjector(
@@ -576,23 +558,8 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
 
     @classmethod
     def is_custom_code(cls) -> bool:
-        """Deny it: transformers 5 sets up buffers and names of weights of its own only."""
+        """Say no: transformers 5 sets up buffers, and renames weights, of its own alone."""
         return False
-
-    def train(self, mode: bool = True) -> "FooForRLActionPrediction":
-        """Set the mode of all parts but batch norms, which would mix the samples of a batch.
-
-        Args:
-            mode: Whether to train.
-
-        Returns:
-            The policy.
-        """
-        super().train(mode)
-        for part in self.modules():
-            if isinstance(part, torch.nn.modules.batchnorm._BatchNorm):
-                part.eval()
-        return self
 
     @classmethod
     def from_pretrained(
@@ -621,7 +588,6 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
                 pretrained_model_name_or_path,
                 trust_remote_code=kwargs.get("trust_remote_code", False),
             )
-        adopt_weight_names(cls.__name__)
         kwargs["output_loading_info"] = True
         model, loading_info = super().from_pretrained(
             pretrained_model_name_or_path, *model_args, **kwargs
@@ -636,11 +602,11 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
                 f"PaliGemmaForConditionalGeneration: it lacks {absent[:5]}."
             )
         weight = model.get_input_embeddings().weight
-        # FSDP shards weights of one dtype, and transformers keeps some in float32; and it
+        # FSDP shards weights of one dtype, and transformers keeps some in another; and it
         # flattens weights that are all trained, or none.
         for part in model.modules():
             for name, parameter in list(part.named_parameters(recurse=False)):
-                if parameter.dtype == torch.float32:
+                if parameter.dtype in (torch.float32, torch.bfloat16, torch.float16):
                     parameter.data = parameter.data.to(weight.dtype)
                 if not parameter.requires_grad:  # the base never trains it
                     delattr(part, name)
@@ -664,12 +630,13 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
 
         self.norm_stats = getattr(model_config, "norm_stats", None) or {}
         self._init_action_stats()
-        # A token that no text has, either: what the base reads in its place is the state.
-        end = find_action_token_end(
+        # The last such token of a prompt is not read: the state is, in its place.
+        end = find_free_tokens_end(
             input_processor.tokenizer, self.config.text_config.vocab_size, 1
         )
         self.state_token = end - 1
-        self._init_state_stats()
+        if self.use_proprio:
+            self._init_state_stats()
 
     def _init_action_stats(self) -> None:
         unnorm_key = resolve_unnorm_key(self.norm_stats, self.unnorm_key)
@@ -691,10 +658,14 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
 
     def _init_state_stats(self) -> None:
         unnorm_key = resolve_unnorm_key(self.norm_stats, self.unnorm_key)
-        stats = self.norm_stats[unnorm_key].get("proprio", {})
-        neutral = np.ones(self.state_dim)
-        self.min_state = np.asarray(stats.get("q01", -neutral), dtype=np.float64)
-        self.max_state = np.asarray(stats.get("q99", neutral), dtype=np.float64)
+        stats = self.norm_stats[unnorm_key].get("proprio")
+        if stats is None:
+            raise ValueError(
+                f"The statistics {unnorm_key!r} have no proprio, with q01 and q99 of "
+                "each number of a state."
+            )
+        self.min_state = np.asarray(stats["q01"], dtype=np.float64)
+        self.max_state = np.asarray(stats["q99"], dtype=np.float64)
         for key, value in (("q01", self.min_state), ("q99", self.max_state)):
             if value.shape != (self.state_dim,) or not np.isfinite(value).all():
                 raise ValueError(
@@ -726,8 +697,6 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
             gradient_checkpointing_kwargs or {"use_reentrant": False}
         )
 
-    # The signature is explicit because transformers reads it: generate() builds
-    # position ids for left-padded prompts only if forward names them.
     def forward(
         self,
         input_ids: Optional[torch.LongTensor] = None,
@@ -968,7 +937,7 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
             head: torch.nn.Module, arguments: tuple[torch.Tensor]
         ) -> tuple[torch.Tensor]:
             hidden_states.append(arguments[0])
-            return (arguments[0][:, -positions:],)
+            return (arguments[0][..., -positions:, :],)
 
         hook = self.get_output_embeddings().register_forward_pre_hook(record)
         states_hook = self._embed_states(prompts)
@@ -1112,10 +1081,12 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
         Returns:
             `input_ids` and `attention_mask`, shape [B, max_prompt_length] each, and what
             the processor makes of images, with B as first dimension.
+            With `use_proprio`, prompts are a token longer, and `state_bits` holds states,
+            shape [B, state_dim].
 
         Raises:
-            ValueError: If a prompt is longer than `max_prompt_length`, or there are no
-                images.
+            ValueError: If a prompt is longer than `max_prompt_length`, there are no
+                images, or states are absent or have another shape.
         """
         views = [env_obs[key] for key in CAMERAS if env_obs.get(key) is not None]
         if not views:
@@ -1169,8 +1140,6 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
                 add_generation_prompt=True,
                 tokenize=False,
             )
-        if not self.image_placeholder:
-            return question
         return f"{self.image_placeholder}\n" * num_images + question
 
     def _flatten_images(self, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -1244,6 +1213,9 @@ class FooForRLActionPrediction(PaliGemmaForConditionalGeneration, BasePolicy):
             states = from_bits(prompts["state_bits"]).to(embedded.dtype)
             projected = self.state_projector(states).to(embedded.dtype)
             is_state = arguments[0] == self.state_token
+            # Behind the state there is no such token, but before it text may have some.
+            behind = is_state.flip(1).cumsum(dim=1).flip(1)
+            is_state = is_state & (behind == 1)
             return torch.where(is_state.unsqueeze(-1), projected.unsqueeze(1), embedded)
 
         return self.get_input_embeddings().register_forward_hook(insert)

@@ -83,7 +83,7 @@ def load_config_and_processor(
     return model_config, input_processor
 
 
-def find_action_token_end(
+def find_free_tokens_end(
     tokenizer: PreTrainedTokenizerBase, vocab_size: int, count: int
 ) -> int:
     """Find the highest run of `count` ids that holds no special token.
@@ -275,7 +275,7 @@ class APolicyWithANameOf32CharsForRLActionPrediction(LlamaForCausalLM, BasePolic
 
     @classmethod
     def is_custom_code(cls) -> bool:
-        """Deny it: transformers 5 sets up buffers and names of weights of its own only."""
+        """Say no: transformers 5 sets up buffers, and renames weights, of its own alone."""
         return False
 
     @classmethod
@@ -319,11 +319,11 @@ class APolicyWithANameOf32CharsForRLActionPrediction(LlamaForCausalLM, BasePolic
                 f"LlamaForCausalLM: it lacks {absent[:5]}."
             )
         weight = model.get_input_embeddings().weight
-        # FSDP shards weights of one dtype, and transformers keeps some in float32; and it
+        # FSDP shards weights of one dtype, and transformers keeps some in another; and it
         # flattens weights that are all trained, or none.
         for part in model.modules():
             for name, parameter in list(part.named_parameters(recurse=False)):
-                if parameter.dtype == torch.float32:
+                if parameter.dtype in (torch.float32, torch.bfloat16, torch.float16):
                     parameter.data = parameter.data.to(weight.dtype)
                 if not parameter.requires_grad:  # the base never trains it
                     delattr(part, name)
@@ -346,7 +346,7 @@ class APolicyWithANameOf32CharsForRLActionPrediction(LlamaForCausalLM, BasePolic
 
         self.norm_stats = getattr(model_config, "norm_stats", None) or {}
         self._init_action_stats()
-        self.action_token_end = find_action_token_end(
+        self.action_token_end = find_free_tokens_end(
             input_processor, self.config.vocab_size, self.n_action_bins
         )
         self._init_generation_config()

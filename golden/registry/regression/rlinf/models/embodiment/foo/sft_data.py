@@ -250,27 +250,37 @@ def build_foo_sft_dataloader(
     return data_loader, {"num_samples": len(dataset)}
 
 
-def write_statistics(folder: str, checkpoint: str) -> Path:
-    """Write the statistics of a dataset's actions beside the weights of a checkpoint.
+def find_quantiles(numbers: np.ndarray) -> dict[str, list[float]]:
+    """Return `q01` and `q99` of each column of numbers, shape [N, D]."""
+    low, high = np.quantile(numbers, [0.01, 0.99], axis=0).tolist()
+    return {"q01": low, "q99": high}
+
+
+def write_statistics(
+    folder: str, checkpoint: str, columns: Optional[Mapping[str, Any]] = None
+) -> Path:
+    """Write the statistics of a dataset's numbers beside the weights of a checkpoint.
 
     Args:
         folder: Folder of the dataset.
         checkpoint: Folder of the checkpoint.
+        columns: See `FooSftDataset`.
 
     Returns:
-        The file; one that is there is not written over.
+        The file, with `action` and, if the dataset has states, `proprio`; one that is
+        there is not written over.
     """
-    actions = FooSftDataset(folder, num_action_chunks=1).actions
-    statistics = {
-        "q01": np.quantile(actions, 0.01, axis=0).tolist(),
-        "q99": np.quantile(actions, 0.99, axis=0).tolist(),
-        "mask": [True] * actions.shape[1],
-    }
+    dataset = FooSftDataset(folder, num_action_chunks=1, columns=columns)
+    mask = [True] * dataset.actions.shape[1]
+    statistics = {"action": {**find_quantiles(dataset.actions), "mask": mask}}
+    if dataset.states is not None:
+        statistics["proprio"] = find_quantiles(dataset.states)
     path = Path(checkpoint) / "dataset_statistics.json"
     with path.open("x") as f:
-        json.dump({Path(folder).name: {"action": statistics}}, f, indent=2)
+        json.dump({Path(folder).name: statistics}, f, indent=2)
     return path
 
 
-if __name__ == "__main__":
-    print(write_statistics(*sys.argv[1:]))
+if __name__ == "__main__":  # DATASET CHECKPOINT [actions=COLUMN] [states=COLUMN]
+    named = dict(pair.split("=", 1) for pair in sys.argv[3:])
+    print(write_statistics(*sys.argv[1:3], columns=named))
