@@ -52,7 +52,7 @@ _TEXT_ARGUMENTS = frozenset(
 )
 _VISION_FACTS = (
     *("modality", "processor_class", "processor"),
-    *("vision_layer_classes", "mrope"),
+    "vision_layer_classes",
 )
 
 
@@ -60,7 +60,8 @@ DEFAULT_BINS = 256
 DEFAULT_STATE_DIM = 8
 _SELDOM = (
     *("decoder_switch", "drops_processors", "head_owner", "keeps_offsets"),
-    *("needs_images", "normalizes_batches", "renames_weights", "tables"),
+    *("mrope", "needs_images", "normalizes_batches", "reads_lone_padding"),
+    *("renames_weights", "tables"),
 )
 _PATH = "text_config"
 
@@ -106,7 +107,7 @@ class Base:
         processor_class: what makes its inputs of text and images; empty where unknown.
         processor: what that is made of; None where its source is not found.
         vision_layer_classes: those of ``layer_classes`` that read images.
-        mrope: whether it computes position ids of its own, mostly several for each token.
+        mrope: whether it computes position ids of its own, or generates without.
         keeps_offsets: whether it keeps, between calls, how far positions are from tokens.
         normalizes_batches: whether it has batch norms, as far as its source tells.
         head_owner: the part that has the language head, where the base gives none.
@@ -115,6 +116,7 @@ class Base:
         needs_images: whether it generates nothing for a prompt without images.
         tables: embeddings whose weights it reads itself, each as ``Class.name``.
         decoder_switch: whether it decodes only where its configuration says is_decoder.
+        reads_lone_padding: whether it reads the padding of a batch of one.
         renames_weights: whether transformers knows other names of weights for this class
             alone, and not for its model type.
     """
@@ -139,6 +141,7 @@ class Base:
     mrope: bool = False
     keeps_offsets: bool = False
     normalizes_batches: bool = False
+    reads_lone_padding: bool = False
     head_owner: str = ""
     drops_processors: bool = False
     needs_images: bool = False

@@ -30,7 +30,8 @@ class Rules:
             ``streamed``, where its head reads further tokens ahead, too; ``routed``,
             where its routers draw at random in training.
         imposed: settings without which rollout and training would disagree.
-        widened: classes of layers that compute in float32 with weights that FSDP casts.
+        widened: layers that compute in float32 with weights that FSDP casts, each as
+            ``Class.name`` of what it is a part of.
         undivided: classes of layers of which several have the same weights, so that none
             may be a unit of FSDP.
         settings: what makes it tiny besides its sizes, by the dotted path of a setting;

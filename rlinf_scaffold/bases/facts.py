@@ -48,6 +48,8 @@ from rlinf_scaffold.tiny import text_rules
 _HEAD: Final = "lm_head"
 _DECODERS: Final = ("text_config", "decoder", "generator", "decoder_config")
 _SIZE: Final = "hidden_size"
+# What transformers 4 asks before it masks states of state space models.
+_MASKED_BATCH: Final = "attention_mask.shape[0] > 1"
 _DROPPED_POSITIONS: Final = re.compile(
     r"\w+\.pop\('position_ids'.*\)|\w+\['position_ids'\] = None"
 )
@@ -115,7 +117,7 @@ class Reader:
         model = interpreter.call(cls, [config], {})
         if not isinstance(model, Instance):
             raise UnsupportedBaseError(self.given, "its __init__ cannot be followed")
-        refuse_model(self.library, self.given, model, interpreter)
+        refuse_model(self.library, self.given, model, interpreter, arguments)
         return Built(
             cls=cls,
             config_class=config_class,
@@ -145,11 +147,15 @@ class Reader:
             forward_arguments=built.arguments,
             text_config=built.path,
             decoder_switch=asks_for_decoder(built.cls.node),
+            mrope=delegates(self.library, built.cls)
+            or any(_numbers_tokens(part) for part in instances(model)),
+            reads_lone_padding=_reads_lone_padding(model),
             renames_weights=self._renames_weights(built.cls.name),
         )
         if sees(built.arguments):
             return self._seeing(interpreter, base, model, decoder)
-        names = layers(interpreter, model, config)
+        names = repeated_layers(interpreter, model, config)
+        names = names or layers(interpreter, model, config)
         shared = text_rules().undivided.get(base.model_type, ())
         return self._with_layers(base, model, names.difference(shared))
 
@@ -181,8 +187,6 @@ class Reader:
                 self.library, processor, base.model_type, family.classes
             ),
             vision_layer_classes=tuple(sorted(vision)),
-            mrope=delegates(self.library, model.cls)
-            or any(_numbers_tokens(part) for part in instances(model)),
             keeps_offsets=any(_has_rope_index(part) for part in instances(model)),
             normalizes_batches="timm" in family.packages or _normalizes_batches(model),
             head_owner=_head_owner(model),
@@ -375,13 +379,25 @@ def _has_rope_index(part: Instance) -> bool:
     return any("get_rope_index" in owner.methods for owner in part.owners())
 
 
+def _reads_lone_padding(model: Instance) -> bool:
+    owners = (owner for part in instances(model) for owner in part.owners())
+    modules = dict.fromkeys(owner.module.path for owner in owners)
+    return any(_MASKED_BATCH in path.read_text("utf-8") for path in modules)
+
+
 def _normalizes_batches(model: Instance) -> bool:
     made = (part for _, part in parts(model) if isinstance(part, Made))
     return any("BatchNorm" in part.callee.name for part in made)
 
 
 def _drops_positions(prepare: ast.FunctionDef | None) -> bool:
-    return prepare is not None and any(
+    """Whether generation is handed inputs without positions, by a method of its own."""
+    if prepare is None:
+        return False
+    told = ast.unparse(prepare)
+    if "super()" not in told and "position_ids" not in told:
+        return True
+    return any(
         _DROPPED_POSITIONS.fullmatch(ast.unparse(node))
         for node in ast.walk(prepare)
         if isinstance(node, ast.Expr | ast.Assign)

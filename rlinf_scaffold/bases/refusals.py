@@ -41,6 +41,8 @@ _MATCH: Final = (
 _IMAGES: Final = re.compile(
     r"(image_)?pixel_values(_images)?|image_patches|flattened_patches"
 )
+_SOUND: Final = re.compile(r"input_(values|features)")
+_MIXIN: Final = "GenerationMixin"
 _CACHE: Final = "past_key_values"
 _PROCESSORS: Final = "logits_processor"
 
@@ -167,7 +169,11 @@ def refuse_forward(
 
 
 def refuse_model(
-    library: Library, given: str, model: Instance, interpreter: Interpreter
+    library: Library,
+    given: str,
+    model: Instance,
+    interpreter: Interpreter,
+    forward_arguments: Collection[str],
 ) -> None:
     """Refuse what only the built model tells: how it decodes, and its head.
 
@@ -180,6 +186,10 @@ def refuse_model(
         reason = f"it is an encoder-decoder{_instead(library, cls)}"
     elif not _has_head(library, model):
         reason = f"it has no language head{_instead(library, cls)}"
+    elif any(_SOUND.fullmatch(name) for name in forward_arguments):
+        reason = "it reads sound: choose a text model"
+    elif not _generates(library, cls):
+        reason = f"it generates no tokens: {_MIXIN} is not among its ancestors"
     else:
         kind = str(interpreter.attribute(config, "model_type"))
         reason = text_rules().refusals.get(kind, "")
@@ -200,12 +210,18 @@ def _has_head(library: Library, model: Instance) -> bool:
 
 
 def _generates(library: Library, cls: Class) -> bool:
-    return any(
-        "prepare_inputs_for_generation" in ancestor.methods
-        if isinstance(ancestor, Class)
-        else ancestor.leaf == "GenerationMixin"
+    """Whether a class has a ``generate``, from its ancestors or, once, the root's."""
+    names = {
+        ancestor.name if isinstance(ancestor, Class) else ancestor.leaf
         for ancestor in library.lineage(cls)
-    )
+    }
+    if _MIXIN in names or _generate(library, cls) is not None:
+        return True
+    folder = library.transformers
+    root = folder / "modeling_utils.py" if folder else None
+    text = root.read_text("utf-8") if root and root.is_file() else ""
+    found = re.search(rf"^class {_MODEL_ROOT}\(([^)]*)\)", text, re.M)
+    return found is not None and _MIXIN in found[1]
 
 
 def delegates(library: Library, cls: Class) -> bool:

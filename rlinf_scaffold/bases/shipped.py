@@ -34,6 +34,7 @@ class Seeing(TypedDict, total=False):
     mrope: bool
     keeps_offsets: bool
     normalizes_batches: bool
+    reads_lone_padding: bool
     decoder_switch: bool
     drops_processors: bool
     head_owner: str
@@ -90,6 +91,7 @@ def _base(name: str, entry: Entry) -> Base:
         mrope=entry.get("mrope", False),
         keeps_offsets=entry.get("keeps_offsets", False),
         normalizes_batches=entry.get("normalizes_batches", False),
+        reads_lone_padding=entry.get("reads_lone_padding", False),
         decoder_switch=entry.get("decoder_switch", False),
         drops_processors=entry.get("drops_processors", False),
         head_owner=entry.get("head_owner", ""),

@@ -30,6 +30,11 @@ MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES = OrderedDict(
 )
 """
 
+ROOT = """
+class PreTrainedModel(nn.Module, GenerationMixin):
+    pass
+"""
+
 OLD_BASE = """
 class PretrainedConfig:
     model_type = ""
@@ -236,7 +241,7 @@ class HybridV1Model(HybridV1PreTrainedModel):
             else:
                 self.h.append(HybridAttentionLayer(config))
 
-class HybridV1LMHeadModel(HybridV1PreTrainedModel):
+class HybridV1LMHeadModel(HybridV1PreTrainedModel, GenerationMixin):
     _tied_weights_keys = ["lm_head.weight"]
     forward = ToyForCausalLM.forward
 
@@ -302,7 +307,7 @@ class SeqForConditionalGeneration(ToyPreTrainedModel):
         self.encoder = ToyModel(config)
         self.lm_head = nn.Linear(1, 1)
 
-class SeqForCausalLM(ToyPreTrainedModel):
+class SeqForCausalLM(ToyPreTrainedModel, GenerationMixin):
     config_class = SeqConfig
 
     def __init__(self, config):
@@ -320,7 +325,7 @@ from ..toy.modeling_toy import ToyModel, ToyPreTrainedModel
 class EncForMaskedLM(ToyPreTrainedModel):
     pass
 
-class EncLMHeadModel(ToyPreTrainedModel):
+class EncLMHeadModel(ToyPreTrainedModel, GenerationMixin):
     def __init__(self, config):
         super().__init__(config)
         if not config.is_decoder:
@@ -344,7 +349,7 @@ class LookConfig(ToyConfig):
 class LookForConditionalGeneration(ToyPreTrainedModel):
     config_class = LookConfig
 
-class LookForCausalLM(ToyPreTrainedModel):
+class LookForCausalLM(ToyPreTrainedModel, GenerationMixin):
     def __init__(self, config):
         super().__init__(config)
         self.model = ToyModel(config)
@@ -356,7 +361,7 @@ class Ghost is only spoken of.
 '''
 from ..toy.modeling_toy import ToyModel, ToyPreTrainedModel
 
-class OddGenerator(ToyPreTrainedModel):
+class OddGenerator(ToyPreTrainedModel, GenerationMixin):
     def __init__(self, config):
         super().__init__(config)
         self.body = ToyModel(config)
@@ -370,7 +375,7 @@ class OddTranscriber(OddGenerator):
 HOLLOW_MODEL = """
 from ...toy.modeling_toy import ToyPreTrainedModel
 
-class HollowForCausalLM(ToyPreTrainedModel):
+class HollowForCausalLM(ToyPreTrainedModel, GenerationMixin):
     pass
 """
 
@@ -387,7 +392,7 @@ class OwnConfig(PretrainedConfig):
         self.vocab_size = vocab_size
         super().__init__(tie_word_embeddings=False, **kwargs)
 
-class OwnModel(PreTrainedModel):
+class OwnModel(PreTrainedModel, GenerationMixin):
     config_class = "OwnConfig"
 
     def __init__(self, config):
@@ -479,6 +484,7 @@ def site_packages(
 @pytest.fixture(scope="session")
 def old_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("old")
+    write(root, {"transformers/modeling_utils.py": ROOT})
     return site_packages(root, OLD_BASE, OLD_TOY_CONFIG, seeing.OLD_CONFIG)
 
 

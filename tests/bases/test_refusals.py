@@ -50,7 +50,6 @@ REFUSED = [
         "SeeForCaptions",
         "it generates no tokens with the past_key_values of its forward",
     ),
-    ("SeePolicy", "it generates no tokens with the past_key_values of its forward"),
     (
         "SeeForLabels",
         "its configuration has a vision_config, and its forward takes no images",
@@ -63,6 +62,61 @@ def test_refused(site: Path, name: str, reason: str) -> None:
     with pytest.raises(UnsupportedBaseError) as caught:
         find_base(name, [site])
     assert str(caught.value) == f"base {name!r} cannot be scaffolded: {reason}"
+
+
+DUMB = "it generates no tokens"
+
+
+@pytest.mark.parametrize(
+    ("bases", "arguments", "old", "new"),
+    [
+        ("ToyPreTrainedModel, GenerationMixin", "input_ids", "", ""),
+        (
+            "ToyPreTrainedModel",
+            "input_ids",
+            "",
+            f"{DUMB}: GenerationMixin is not among",
+        ),
+        ("ToyPreTrainedModel", "input_values", "it reads sound", "it reads sound"),
+        (
+            "ToyPreTrainedModel",
+            "pixel_values, past_key_values",
+            "transformers has no processor for toy",
+            f"{DUMB} with the past_key_values of its forward",
+        ),
+    ],
+)
+def test_refused_without_tokens(
+    old_site: Path,
+    new_site: Path,
+    tmp_path: Path,
+    bases: str,
+    arguments: str,
+    old: str,
+    new: str,
+) -> None:
+    # Up to 4.49, every model of transformers generates; from then on, those that say so.
+    source = f"""
+    from torch import nn
+    from transformers.generation import GenerationMixin
+    from transformers.models.toy.modeling_toy import ToyModel, ToyPreTrainedModel
+
+    class Mine({bases}):
+        def __init__(self, config):
+            super().__init__(config)
+            self.model = ToyModel(config)
+            self.lm_head = nn.Linear(config.hidden_size, config.vocab_size)
+
+        def forward(self, {arguments}):
+            return None
+    """
+    snippet(tmp_path, source)
+    for site, reason in ((old_site, old), (new_site, new)):
+        if reason:
+            with pytest.raises(UnsupportedBaseError, match=reason):
+                find_base("pkg.snippet:Mine", [tmp_path, site])
+        else:
+            assert find_base("pkg.snippet:Mine", [tmp_path, site]).class_name == "Mine"
 
 
 @pytest.mark.parametrize("name", ["SeqForCausalLM", "LookForCausalLM"])
