@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import ClassVar
+from typing import ClassVar, Final
+
+_SHORT: Final = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 100
+_SHORT.maxlevel = 2
+
+
+def printable(text: str) -> str:
+    """Return a text that may quote others' files, without what a terminal obeys."""
+    spelt = (c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+    return "".join(spelt)
+
+
+def quoted(value: object) -> str:
+    """Return what others' files say, as Python writes it, but not at any length."""
+    return _SHORT.repr(value)
 
 
 class ScaffoldError(Exception):
     """Root of every expected failure; the message says where, what, and what next."""
 
     exit_code: ClassVar[int] = 3
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 class InvalidAnswerError(ScaffoldError):
@@ -88,6 +107,7 @@ class UnsupportedBaseError(ScaffoldError):
     def __init__(self, base: str, reason: str) -> None:
         super().__init__(f"base {base!r} cannot be scaffolded: {reason}")
         self.base = base
+        self.reason = reason
 
 
 class NotFetchedError(ScaffoldError):

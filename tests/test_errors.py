@@ -238,6 +238,31 @@ def subclasses(kind: type[ScaffoldError]) -> set[type[ScaffoldError]]:
     return direct.union(*map(subclasses, direct))
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ""),
+        ("one\n  two: é", "one\n  two: é"),
+        ("\x1b[31m\r\t", r"\x1b[31m\r\t"),
+        ("\ud800\x00", r"\ud800\x00"),
+        ("\\", "\\"),
+    ],
+)
+def test_messages_hold_nothing_that_a_terminal_obeys(text: str, expected: str) -> None:
+    assert errors.printable(text) == expected
+    assert str(ScaffoldError(text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(None, "None"), ("a\n", r"'a\n'"), ("b" * 999, f"'{'b' * 47}...{'b' * 48}'")],
+)
+def test_quotations_are_short(value: object, expected: str) -> None:
+    assert errors.quoted(value) == expected
+    assert len(errors.quoted([[[value] * 99] * 99] * 99)) < 1_000
+    assert len(errors.quoted({it: [value] * 99 for it in range(99)})) < 3_000
+
+
 @pytest.mark.parametrize(("error", "code", "text"), TABLE)
 def test_text_and_exit_code(error: ScaffoldError, code: int, text: str) -> None:
     assert str(error) == text
@@ -272,6 +297,7 @@ def test_no_error_looks_like_success_drift_or_the_root() -> None:
         (errors.TargetExistsError([ONE]), {"paths": (ONE,)}),
         (errors.MissingAnswerError(["--a"]), {"options": ("--a",)}),
         (errors.NameTakenError("a", ["b"]), {"name": "a", "where": ("b",)}),
+        (errors.UnsupportedBaseError("a", "b"), {"base": "a", "reason": "b"}),
         (errors.UnknownLayoutError("x", ["b"]), {"axis": "x", "findings": ("b",)}),
         (
             errors.SmokeTestFailedError("a", ["b"], ROOT),
