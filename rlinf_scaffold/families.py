@@ -49,6 +49,8 @@ class Family:
         mark: what its tokenizers write before a text, and its processor takes away.
         uncached: whether it generates other tokens from its cache where prompts are padded.
         packages: what it imports that transformers does not depend on.
+        requires: what the code of its processor says, and why there is no policy where it
+            does not.
         refusal: why no policy can be made of it, if so.
     """
 
@@ -75,6 +77,7 @@ class Family:
     mark: str = ""
     uncached: bool = False
     packages: tuple[str, ...] = ()
+    requires: tuple[str, str] = ("", "")
     refusal: str = ""
 
 

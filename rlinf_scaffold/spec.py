@@ -60,8 +60,14 @@ DEFAULT_BINS = 256
 DEFAULT_STATE_DIM = 8
 _SELDOM = (
     *("decoder_switch", "drops_processors", "head_owner", "keeps_offsets"),
-    *("mrope", "needs_images", "normalizes_batches", "reads_lone_padding"),
-    *("renames_weights", "tables"),
+    *(
+        "keeps_states",
+        "mrope",
+        "needs_images",
+        "normalizes_batches",
+        "reads_lone_padding",
+    ),
+    *("renames_weights", "tables", "unlisted_config"),
 )
 _PATH = "text_config"
 
@@ -109,12 +115,14 @@ class Base:
         vision_layer_classes: those of ``layer_classes`` that read images.
         mrope: whether it computes position ids of its own, or generates without.
         keeps_offsets: whether it keeps, between calls, how far positions are from tokens.
+        keeps_states: whether its layers keep states of the batch before.
         normalizes_batches: whether it has batch norms, as far as its source tells.
         head_owner: the part that has the language head, where the base gives none.
         drops_processors: whether its own ``generate`` hands on no logits processors, or
             not all of a prompt.
         needs_images: whether it generates nothing for a prompt without images.
         tables: embeddings whose weights it reads itself, each as ``Class.name``.
+        unlisted_config: whether transformers' AutoConfig does not know its model type.
         decoder_switch: whether it decodes only where its configuration says is_decoder.
         reads_lone_padding: whether it reads the padding of a batch of one.
         renames_weights: whether transformers knows other names of weights for this class
@@ -140,8 +148,10 @@ class Base:
     vision_layer_classes: tuple[str, ...] = ()
     mrope: bool = False
     keeps_offsets: bool = False
+    keeps_states: bool = False
     normalizes_batches: bool = False
     reads_lone_padding: bool = False
+    unlisted_config: bool = False
     head_owner: str = ""
     drops_processors: bool = False
     needs_images: bool = False

@@ -24,6 +24,7 @@ class Rules:
 
     Attributes:
         refusals: why no policy can be made of it.
+        unfit: what the code of its layers says where no policy can be made of it, and why.
         decoding: words on how it decodes, unless as others do: ``uncached``, where its cache gives
             other logits; ``stepwise``, where generation gives it other inputs than a
             forward pass over all tokens has; ``unmasked``, where it refuses padding;
@@ -39,6 +40,7 @@ class Rules:
     """
 
     refusals: Mapping[str, str]
+    unfit: Mapping[str, tuple[str, str]]
     decoding: Mapping[str, str]
     imposed: Mapping[str, Mapping[str, Setting]]
     widened: Mapping[str, list[str]]

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from rlinf_scaffold.bases.checkpoints import Checkpoint
-from rlinf_scaffold.bases.contradictions import findings, refuse_config, refuse_weights
+from rlinf_scaffold.bases.contradictions import (
+    Said,
+    findings,
+    refuse_config,
+    refuse_weights,
+    said_by,
+)
 from rlinf_scaffold.bases.facts import Built, Reader
 from rlinf_scaffold.bases.hub import Hub
 from rlinf_scaffold.bases.library import Library
@@ -20,9 +27,18 @@ from rlinf_scaffold.bases.names import (
 from rlinf_scaffold.bases.packages import refuse_packages
 from rlinf_scaffold.bases.refusals import refuse_modality, refuse_parts
 from rlinf_scaffold.bases.remote import refuse_remote
-from rlinf_scaffold.bases.stand_ins import shipped_base, shipped_checkpoint
+from rlinf_scaffold.bases.stand_ins import (
+    decoder_settings,
+    shipped_base,
+    shipped_checkpoint,
+)
 from rlinf_scaffold.bases.values import Instance
-from rlinf_scaffold.bases.weights import Weights, read_weights
+from rlinf_scaffold.bases.weights import (
+    Weights,
+    read_weights,
+    refuse_pickles,
+    refuse_quantized,
+)
 from rlinf_scaffold.spec import Base
 
 
@@ -76,13 +92,24 @@ def find_base(
         named = found.checkpoint.architecture
         if trust and named and library.find_class(named):  # which can be imported
             found = read(base, search_path, hub)
+    refuse(base, found, search_path)
+    return found.base
+
+
+def refuse(given: str, found: Reading, search_path: Sequence[Path]) -> None:
+    """Refuse what can be read, and yet be no base of an action model.
+
+    Raises:
+        UnsupportedBaseError: with the reason.
+    """
     if found.named is not None:
-        refuse_remote(base, found.named.cls)
-    refuse_modality(library, base, found.base)
+        refuse_remote(given, found.named.cls)
+    if found.checkpoint is not None:
+        refuse_quantized(given, found.checkpoint.settings)
+    refuse_modality(Library(tuple(search_path)), given, found.base)
     if found.base.modality != "text" and found.checkpoint is not None:
         usual = read_base(found.base.class_name, search_path)
-        refuse_parts(base, found.base, usual)
-    return found.base
+        refuse_parts(given, found.base, usual)
 
 
 def read_base(base: str, search_path: Sequence[Path]) -> Base:
@@ -101,10 +128,10 @@ def read(
     library = Library(tuple(search_path))
     checkpoint = find_checkpoint(base, hub)
     if library.transformers is None and (checkpoint or ":" not in base):
-        found = shipped_checkpoint(checkpoint) if checkpoint else shipped_base(base)
-        return Reading(base=found, checkpoint=checkpoint)
+        return _shipped(base, checkpoint)
     if checkpoint is not None:
         named = class_of_checkpoint(library, checkpoint, trust=trust)
+        refuse_pickles(base, named.cls.name, checkpoint.files)
     else:
         named = find_class(library, base)
     reader = Reader(named.library, base)
@@ -122,14 +149,22 @@ def _of_checkpoint(
     if isinstance(usual, Instance):
         refuse_config(named.library, checkpoint, built, usual)
     base = replace(reader.facts(built), checkpoint=checkpoint.folder)
+    said = partial(built.interpreter.attribute, built.decoder)
+    found = _with_weights(checkpoint, base, said)
+    return replace(found, named=named, built=built)
+
+
+def _shipped(given: str, checkpoint: Checkpoint | None) -> Reading:
+    if checkpoint is None:
+        return Reading(base=shipped_base(given))
+    base = shipped_checkpoint(checkpoint)
+    refuse_pickles(given, base.class_name, checkpoint.files)
+    return _with_weights(checkpoint, base, said_by(decoder_settings(checkpoint)))
+
+
+def _with_weights(checkpoint: Checkpoint, base: Base, said: Said) -> Reading:
     weights = read_weights(checkpoint.folder, checkpoint.path)
     if weights is not None:
-        refuse_weights(checkpoint, base, built, weights)
-    return Reading(
-        base=base,
-        named=named,
-        built=built,
-        checkpoint=checkpoint,
-        weights=weights,
-        findings=tuple(findings(checkpoint, base, weights)),
-    )
+        refuse_weights(checkpoint, base, said, weights)
+    odd = tuple(findings(checkpoint, base, weights))
+    return Reading(base=base, checkpoint=checkpoint, weights=weights, findings=odd)

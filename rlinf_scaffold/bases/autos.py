@@ -15,6 +15,8 @@ _FOLDER: Final = "transformers.models.auto"
 _MODELS: Final = f"{_FOLDER}.modeling_auto"
 _CAUSAL: Final = "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES"
 _WORDS: Final = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[0-9])(?=[A-Z])")
+# Parts of processors that stand in the table of others.
+_OTHER_TABLES: Final = MappingProxyType({"audio_processor": "feature_extractor"})
 _SEEING: Final = (
     "MODEL_FOR_VISION_2_SEQ_MAPPING_NAMES",
     "MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES",
@@ -36,6 +38,11 @@ def seeing_names(library: Library) -> Mapping[str, str]:
 def base_names(library: Library) -> Mapping[str, str]:
     """Return the models that may be a base, by model type; of two the one that sees."""
     return {**causal_names(library), **seeing_names(library)}
+
+
+def is_model_type(library: Library, text: str) -> bool:
+    """Whether transformers has a configuration of that model type."""
+    return _listed(library, "configuration", f"{CONFIGURATIONS}_NAMES", text) != ""
 
 
 def config_class(library: Library, model_type: str) -> Class | None:
@@ -71,6 +78,7 @@ def part_name(library: Library, part: str, model_type: str) -> str:
         part: what it processes, e.g. ``image_processor``.
         model_type: the configuration's.
     """
+    part = _OTHER_TABLES.get(part, part)
     kind = part.replace("processor", "processing").replace("extractor", "extraction")
     return _listed(library, kind, f"{part.upper()}_MAPPING_NAMES", model_type)
 

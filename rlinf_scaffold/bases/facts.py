@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from rlinf_scaffold.bases.autos import processor_name
+from rlinf_scaffold.bases import autos
 from rlinf_scaffold.bases.interpreter import Interpreter
 from rlinf_scaffold.bases.library import (
     CONFIG_ROOTS,
@@ -24,6 +24,7 @@ from rlinf_scaffold.bases.parts import (
     lora_targets,
     parts,
     repeated_layers,
+    sources,
     towers,
 )
 from rlinf_scaffold.bases.processors import folder_processor, read_processor
@@ -50,6 +51,8 @@ _DECODERS: Final = ("text_config", "decoder", "generator", "decoder_config")
 _SIZE: Final = "hidden_size"
 # What transformers 4 asks before it masks states of state space models.
 _MASKED_BATCH: Final = "attention_mask.shape[0] > 1"
+# Where layers keep states themselves, and not in a cache.
+_KEPT_STATES: Final = "self.recurrent_states = None"
 _DROPPED_POSITIONS: Final = re.compile(
     r"\w+\.pop\('position_ids'.*\)|\w+\['position_ids'\] = None"
 )
@@ -149,7 +152,9 @@ class Reader:
             decoder_switch=asks_for_decoder(built.cls.node),
             mrope=delegates(self.library, built.cls)
             or any(_numbers_tokens(part) for part in instances(model)),
-            reads_lone_padding=_reads_lone_padding(model),
+            keeps_states=any(_KEPT_STATES in text for text in sources(model)),
+            reads_lone_padding=any(_MASKED_BATCH in text for text in sources(model)),
+            unlisted_config=self._is_unlisted(config_class, interpreter),
             renames_weights=self._renames_weights(built.cls.name),
         )
         if sees(built.arguments):
@@ -157,7 +162,8 @@ class Reader:
         names = repeated_layers(interpreter, model, config)
         names = names or layers(interpreter, model, config)
         shared = text_rules().undivided.get(base.model_type, ())
-        return self._with_layers(base, model, names.difference(shared))
+        own = names.difference(shared)
+        return self._with_layers(base, model, own.difference(_told_apart(model, own)))
 
     def _seeing(
         self, interpreter: Interpreter, base: Base, model: Instance, decoder: Instance
@@ -176,7 +182,7 @@ class Reader:
         family = family_of(base.model_type)
         processor = (
             family.processor_class
-            or processor_name(self.library, base.model_type)
+            or autos.processor_name(self.library, base.model_type)
             or folder_processor(self.library, model.cls)
         )
         seeing = replace(
@@ -285,6 +291,11 @@ class Reader:
         text = module.path.read_text("utf-8") if module else ""
         return f'"{name}"' in text
 
+    def _is_unlisted(self, config_class: Class, interpreter: Interpreter) -> bool:
+        kind = _text(interpreter.class_value(config_class, "model_type"))
+        listed = autos.config_class(self.library, kind)
+        return listed is None and self._home(config_class).startswith(TRANSFORMERS)
+
     def _home(self, cls: Class) -> str:
         """Return the module to import a class from: the shortest that has it."""
         if not cls.module.name.startswith(f"{TRANSFORMERS}."):
@@ -379,10 +390,20 @@ def _has_rope_index(part: Instance) -> bool:
     return any("get_rope_index" in owner.methods for owner in part.owners())
 
 
-def _reads_lone_padding(model: Instance) -> bool:
-    owners = (owner for part in instances(model) for owner in part.owners())
-    modules = dict.fromkeys(owner.module.path for owner in owners)
-    return any(_MASKED_BATCH in path.read_text("utf-8") for path in modules)
+def _told_apart(model: Instance, names: set[str]) -> set[str]:
+    """Return the layers that forwards know by their class, which FSDP1 wraps in its own."""
+    owners = {owner for part in instances(model) for owner in part.owners()}
+    forwards = (owner.methods.get("forward") for owner in owners)
+    asked = {
+        ast.unparse(node.args[1])
+        for forward in forwards
+        if forward is not None
+        for node in ast.walk(forward)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "isinstance"
+        and len(node.args) == 2
+    }
+    return names & asked
 
 
 def _normalizes_batches(model: Instance) -> bool:
@@ -396,6 +417,8 @@ def _drops_positions(prepare: ast.FunctionDef | None) -> bool:
         return False
     told = ast.unparse(prepare)
     if "super()" not in told and "position_ids" not in told:
+        return True
+    if "create_position_ids" in told:  # as the embeddings do where they get none
         return True
     return any(
         _DROPPED_POSITIONS.fullmatch(ast.unparse(node))

@@ -19,6 +19,11 @@ from rlinf_scaffold.processes import run
 CONFIG: Final = "config.json"
 _PART: Final = r"(?!.*(?:--|\.\.))[A-Za-z0-9](?:[\w.-]{0,94}[A-Za-z0-9_])?"
 _ID: Final = re.compile(rf"{_PART}/{_PART}", re.ASCII)
+# A page's address, a clone's, or a name with a revision; and the name in it.
+_ADDRESS: Final = re.compile(
+    r"(?:https?://)?(?:huggingface\.co|hf\.co)/(?P<page>[^/\s]+/[^/\s?#]+)(?:[/?#].*)?"
+    r"|(?P<name>[^/:\s]+/[^/:@\s]+)(?:[:@].*)?"
+)
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 _WEIGHTS: Final = re.compile(r".*\.(safetensors(\.index\.json)?|bin|pth|pt)")
 _TRUE: Final = ("1", "ON", "YES", "TRUE")
@@ -75,7 +80,7 @@ class Hub:
             return found
         if self.offline or self.python is None:
             why = f"{self.offline} is set" if self.offline else "nobody is asked"
-            reason = f"it is not in the cache {self.cache}, and {why}"
+            reason = f"{self._lacking(repo)}, and {why}"
             raise NotFetchedError(
                 repo, f"{reason}{self._similar(repo)}", _by_hand(repo)
             )
@@ -87,16 +92,25 @@ class Hub:
             return found
 
     def _cached(self, repo: str) -> Snapshot | None:
-        folder = self.cache / f"models--{repo.replace('/', '--')}"
-        try:
-            commit = (folder / "refs/main").read_text("ascii").strip()
-        except (OSError, ValueError):
-            return None
+        folder = self._folder(repo)
+        commit = _commit(folder)
         snapshot = folder / "snapshots" / commit
-        if not _COMMIT.fullmatch(commit) or not (snapshot / CONFIG).is_file():
+        if not commit or not (snapshot / CONFIG).is_file():
             return None
         names = (path.relative_to(snapshot).as_posix() for path in snapshot.rglob("*"))
         return Snapshot(folder=snapshot, files=tuple(sorted(names)))
+
+    def _folder(self, repo: str) -> Path:
+        return self.cache / f"models--{repo.replace('/', '--')}"
+
+    def _lacking(self, repo: str) -> str:
+        """Say what of a repository the cache has not."""
+        folder = self._folder(repo)
+        if not folder.is_dir():
+            return f"it is not in the cache {self.cache}"
+        if not _commit(folder):
+            return f"refs/main in {folder} names no commit"
+        return f"there is no {CONFIG} of it in the cache {self.cache}"
 
     def _fetched(self, repo: str, python: Path) -> Snapshot:
         answer = _ask(python, repo)
@@ -127,11 +141,11 @@ class Hub:
     def _near(self, repo: str) -> list[str]:
         folders = self.cache.glob("models--*--*")
         names = (folder.name.removeprefix("models--") for folder in folders)
-        known = [name.replace("--", "/", 1) for name in names]
-        return difflib.get_close_matches(repo, known, _SUGGESTIONS)
+        known = {name.replace("--", "/", 1) for name in names} - {repo}
+        return difflib.get_close_matches(repo, sorted(known), _SUGGESTIONS)
 
     def _similar(self, repo: str) -> str:
-        near = self._near(repo)
+        near = [] if self._folder(repo).is_dir() else self._near(repo)
         return f" (it has {' and '.join(near)})" if near else ""
 
 
@@ -147,19 +161,42 @@ def is_repository(text: str) -> bool:
     return _ID.fullmatch(text) is not None and not text.endswith((".git", ".ipynb"))
 
 
+def repositories_in(text: str) -> list[str]:
+    """Return the repository that an address, or a name with a revision, means, if any."""
+    found = _ADDRESS.fullmatch(text.strip())
+    named = (found["page"] or found["name"]).removesuffix(".git") if found else ""
+    return [named] if is_repository(named) else []
+
+
+def expanded(path: str) -> Path:
+    """Return a path from the home that it begins with; as it is where nobody has that."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def the_hub(environment: Mapping[str, str], python: Path | None) -> Hub:
     """Return the Hub as an environment sets it up; the cache is huggingface_hub's."""
-    home = environment.get("HF_HOME") or Path(
-        environment.get("XDG_CACHE_HOME") or "~/.cache", "huggingface"
-    )
+    caches = environment.get("XDG_CACHE_HOME") or "~/.cache"
+    home = environment.get("HF_HOME") or f"{caches}/huggingface"
     named = (environment.get(key) for key in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"))
-    cache = next(filter(None, named), None) or Path(home, "hub")
+    cache = next(filter(None, named), None) or f"{home}/hub"
     offline = (key for key in _OFFLINE if _is_true(environment.get(key, "")))
     return Hub(
-        cache=Path(os.path.expandvars(cache)).expanduser(),
+        cache=expanded(os.path.expandvars(cache)),
         python=python,
         offline=next(offline, ""),
     )
+
+
+def _commit(folder: Path) -> str:
+    """Return the commit that a cached repository's main branch is at; or none."""
+    try:
+        commit = (folder / "refs/main").read_text("ascii").strip()
+    except (OSError, ValueError):
+        return ""
+    return commit if _COMMIT.fullmatch(commit) else ""
 
 
 def _ask(python: Path, repo: str) -> _Answer:

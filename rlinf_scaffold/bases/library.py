@@ -110,6 +110,7 @@ class Library:
     _modules: dict[str, Module | None] = field(default_factory=dict)
     _classes: dict[tuple[str, str], Class] = field(default_factory=dict)
     _looked_for: list[tuple[str, str]] = field(default_factory=list)
+    _climbed: list[Class] = field(default_factory=list)
 
     @property
     def transformers(self) -> Path | None:
@@ -159,9 +160,31 @@ class Library:
             return External(dotted)
         return self.find(imported.module, imported.name) or External(dotted)
 
+    def unaliased(self, found: Definition | None) -> Definition | None:
+        """Return what stands behind names that are bound to names, ``M = Model``."""
+        seen: list[ast.Name] = []
+        while isinstance(found, Global) and isinstance(found.node, ast.Name):
+            if found.node in seen:
+                return None
+            seen.append(found.node)
+            found = self.resolve(found.module, found.node.id)
+        return found
+
     def lineage(self, cls: Class) -> tuple[Class | External, ...]:
-        """Return the class and its ancestors, in the order that attributes are found."""
-        chain = [cls, *(a for base in self._bases(cls) for a in self._ancestors(base))]
+        """Return the class and its ancestors, in the order that attributes are found.
+
+        Raises:
+            SourceSyntaxError: the class is an ancestor of its own.
+        """
+        if cls in self._climbed:
+            said = f"class {cls.name} is an ancestor of itself"
+            raise SourceSyntaxError(str(cls.module.path), cls.node.lineno, said)
+        self._climbed.append(cls)
+        try:
+            inherited = (a for base in self._bases(cls) for a in self._ancestors(base))
+            chain = [cls, *inherited]
+        finally:
+            self._climbed.pop()
         return tuple(dict.fromkeys(reversed(chain)))[::-1]
 
     def find_class(self, name: str) -> Class | None:
@@ -206,11 +229,11 @@ class Library:
         package, _, rest = name.partition(".")
         if package == REMOTE and self.remote is not None:
             path = self.remote.joinpath(*rest.split(".")).with_suffix(".py")
-            return path if path.is_file() else None
+            return path if is_file(path) else None
         for entry in self.search_path:
             stem = entry.joinpath(*name.split("."))
             for path in (stem / "__init__.py", stem.with_name(f"{stem.name}.py")):
-                if path.is_file():
+                if is_file(path):
                     return path
         return None
 
@@ -230,6 +253,14 @@ class Library:
     def _dotted(self, path: Path) -> str:
         root = self.transformers or path.parent
         return ".".join(path.relative_to(root.parent).with_suffix("").parts)
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there; where the system takes no such path, none is."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def imports(
@@ -277,6 +308,9 @@ def _parse(name: str, path: Path) -> Module:
         tree = ast.parse(path.read_bytes(), filename=str(path))
     except SyntaxError as error:
         raise SourceSyntaxError(str(path), error.lineno or 1, error.msg) from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        said = f"{error}" or "expressions are nested too deep"
+        raise SourceSyntaxError(str(path), 1, said) from error
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     bound = list(_bindings(tree.body, package))
     stars = [i.module for key, i in bound if key == "*" and isinstance(i, Import)]

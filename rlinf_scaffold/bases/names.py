@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
+from keyword import iskeyword
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -18,17 +20,19 @@ from rlinf_scaffold.bases.autos import (
     seeing_names,
 )
 from rlinf_scaffold.bases.checkpoints import Checkpoint, read_checkpoint
-from rlinf_scaffold.bases.hub import Hub, is_repository
-from rlinf_scaffold.bases.library import Class, Library
+from rlinf_scaffold.bases.hub import Hub, expanded, is_repository, repositories_in
+from rlinf_scaffold.bases.library import TRANSFORMERS, Class, Library, is_file
 from rlinf_scaffold.bases.remote import remote_class
-from rlinf_scaffold.bases.weights import refuse_pickles
 from rlinf_scaffold.errors import UnknownBaseError, UnsupportedBaseError
 
 _NO_SETTINGS: Final[Mapping[str, object]] = MappingProxyType({})
 _ADAPTER: Final = "adapter_config.json"
 _MODEL_TYPE: Final = re.compile(r"[a-z0-9][a-z0-9._-]*")
+# Names that stand for many models.
+_MANY: Final = re.compile(r"Auto(Model|Config)\w*|PreTrainedModel|GenerationMixin")
 _SUFFIX: Final = re.compile(r"Model|For|PreTrained|Config")
 _SUGGESTIONS: Final = 3
+_PATHS: Final = (".", "/", "~")
 _KINDS: Final = (
     "a class of transformers, a model type, package.module:Class, a folder with "
     f"{checkpoints.FILE}, or organisation/name on the Hub"
@@ -65,25 +69,17 @@ def find_checkpoint(given: str, hub: Hub | None) -> Checkpoint | None:
         UnsupportedBaseError: what it holds cannot be used; with the reason.
         NotFetchedError: the repository was not got.
     """
-    folder = Path(given).expanduser()
-    if (folder / checkpoints.FILE).is_file():
-        checkpoint = read_checkpoint(given, folder)
-        files = [path.name for path in folder.iterdir()]
-    elif folder.exists() and (given.startswith((".", "/", "~")) or "/" in given):
+    folder = expanded(given)
+    if is_file(folder / checkpoints.FILE):
+        return read_checkpoint(given, folder)
+    is_path = given.startswith(_PATHS) or "/" in given
+    if is_path and _is_there(folder):
         raise _no_checkpoint(given, folder)
-    elif hub is not None and is_repository(given):
-        snapshot = hub.snapshot(given)
-        if not (snapshot.folder / checkpoints.FILE).is_file():
-            looked_in = f"that repository, which holds no {checkpoints.FILE}"
-            raise UnknownBaseError(given, looked_in)
-        checkpoint = read_checkpoint(given, snapshot.folder)
-        files = list(snapshot.files)
-    elif "/" in given and ":" not in given:
-        raise UnknownBaseError(given, f"the folder {given}, which is not there")
-    else:
-        return None
-    refuse_pickles(given, checkpoint.architecture or "AutoModel", files)
-    return checkpoint
+    if hub is not None and is_repository(given):
+        return _on_hub(given, hub)
+    if is_path and (":" not in given or "://" in given):
+        raise _not_there(given)
+    return None
 
 
 def find_class(library: Library, given: str) -> Named:
@@ -96,16 +92,17 @@ def find_class(library: Library, given: str) -> Named:
     module, colon, name = given.rpartition(":")
     if colon:
         return _in_module(library, given, module, name)
+    _refuse_many(given, given)
     names = base_names(library)
     if given in names:
         how = f"model type {given}: {_mapping(library, given)}"
         return Named(library=library, cls=_known(library, names[given]), how=how)
     if _MODEL_TYPE.fullmatch(given):
-        _refuse_type(library, given)
+        _refuse_type(library, given, given)
     cls = library.find_class(given) if given.isidentifier() else None
     if cls is None:
-        where = f"{library.transformers}" if _is_word(given) else _KINDS
-        raise UnknownBaseError(given, where, suggest(given, names))
+        where = f"{library.transformers}" if given.isidentifier() else _KINDS
+        raise UnknownBaseError(given, where, suggest(given.strip(), names))
     return Named(library=library, cls=cls, how="a class of transformers")
 
 
@@ -121,22 +118,27 @@ def class_of_checkpoint(
 
     Raises:
         UnknownBaseError: transformers has no such class.
-        UnsupportedBaseError: the class is the checkpoint's own, and that is not read.
+        UnsupportedBaseError: the class is the checkpoint's own, and that is not read; or
+            no model of its type generates.
     """
     own = remote_class(library, checkpoint, trust=trust)
     if own is not None:
         how = f"code of {checkpoint.folder} that its {checkpoints.FILE} names"
         return Named(library=own[0], cls=own[1], how=how, checkpoint=checkpoint)
     name = checkpoint.architecture
-    how = f"the first of architectures in {checkpoints.FILE} of {checkpoint.folder}"
+    names, place = base_names(library), f"{checkpoints.FILE} of {checkpoint.folder}"
+    how = f"the first of architectures in {place}"
     if not name:
-        name = class_by_type(checkpoint, base_names(library))
+        if checkpoint.model_type not in names:
+            _refuse_type(library, checkpoint.folder, checkpoint.model_type)
+        name = class_by_type(checkpoint, names)
         mapping = _mapping(library, checkpoint.model_type)
-        how = f"model_type in {checkpoints.FILE} of {checkpoint.folder}: {mapping}"
+        how = f"model_type in {place}: {mapping}"
+    _refuse_many(checkpoint.folder, name)
     cls = library.find_class(name)
     if cls is None:
-        where = f"{library.transformers}, for the architecture that it names"
-        raise UnknownBaseError(name, where, suggest(name, base_names(library)))
+        where = f"{library.transformers}, for the architecture that {place} names"
+        raise UnknownBaseError(name, where, suggest(name, names))
     return Named(library=library, cls=cls, how=how, checkpoint=checkpoint)
 
 
@@ -147,6 +149,11 @@ def class_by_type(checkpoint: Checkpoint, names: Mapping[str, str]) -> str:
         UnknownBaseError: there is none.
     """
     name = names.get(checkpoint.model_type)
+    if not checkpoint.model_type:
+        what = (
+            f"its {checkpoints.FILE}, which has neither architectures nor a model_type"
+        )
+        raise UnknownBaseError(checkpoint.folder, what)
     if name is None:
         what = f"model_type {checkpoint.model_type!r} in its {checkpoints.FILE}"
         near = suggest(checkpoint.model_type, names)
@@ -181,14 +188,40 @@ def _known(library: Library, name: str) -> Class:
 
 
 def _in_module(library: Library, given: str, module: str, name: str) -> Named:
+    if not _is_dotted(module) or not _is_dotted(name) or "." in name:
+        where = (
+            "the search path: give a dotted module and a class, package.module:Class"
+        )
+        raise UnknownBaseError(given, where, _meant(library, given, module, name))
     source = library.module(module)
     if source is None:
         raise UnknownBaseError(given, f"the search path, which has no module {module}")
-    cls = library.find(module, name)
-    if isinstance(cls, Class):
+    cls = _class_in(library, module, name)
+    if cls is not None:
         return Named(library=library, cls=cls, how=f"a class of {module}")
+    _refuse_many(given, name)
     close = difflib.get_close_matches(name, source.symbols, _SUGGESTIONS)
-    raise UnknownBaseError(given, module, [f"{module}:{found}" for found in close])
+    if module == TRANSFORMERS:
+        close = suggest(name, base_names(library))
+    classes = [near for near in close if _class_in(library, module, near)]
+    raise UnknownBaseError(given, module, [f"{module}:{near}" for near in classes])
+
+
+def _class_in(library: Library, module: str, name: str) -> Class | None:
+    found = library.unaliased(library.find(module, name))
+    return found if isinstance(found, Class) else None
+
+
+def _is_dotted(text: str) -> bool:
+    return all(part.isidentifier() and not iskeyword(part) for part in text.split("."))
+
+
+def _meant(library: Library, given: str, module: str, name: str) -> list[str]:
+    """Return what was meant by a path in place of a module, or by a revision."""
+    dotted = module.strip("./").replace("/", ".")
+    if _is_dotted(dotted) and _class_in(library, dotted, name):
+        return [f"{dotted}:{name}"]
+    return repositories_in(given)
 
 
 def _mapping(library: Library, model_type: str) -> str:
@@ -205,20 +238,48 @@ def _mapping(library: Library, model_type: str) -> str:
     )
 
 
-def _refuse_type(library: Library, model_type: str) -> None:
+def _refuse_type(library: Library, given: str, model_type: str) -> None:
     config = config_class(library, model_type)
     if config is not None:
         near = suggest(model_type, base_names(library))
         hint = f"; near it are {', '.join(near)}" if near else ""
         reason = (
-            f"{config.name} has that model type, and transformers has no model for it "
-            f"in its causal or image-text-to-text mapping: nothing generates{hint}"
+            f"its model type {model_type} is that of {config.name}, and transformers has "
+            "no model for it in its causal or image-text-to-text mapping: nothing "
+            f"generates{hint}"
         )
-        raise UnsupportedBaseError(model_type, reason)
+        raise UnsupportedBaseError(given, reason)
 
 
-def _is_word(text: str) -> bool:
-    return text.isidentifier() or _MODEL_TYPE.fullmatch(text) is not None
+def _refuse_many(given: str, name: str) -> None:
+    if _MANY.fullmatch(name):
+        reason = (
+            f"{name} stands for many models, and a model_type chooses one: give a folder, "
+            "a model type or the class of one"
+        )
+        raise UnsupportedBaseError(given, reason)
+
+
+def _on_hub(given: str, hub: Hub) -> Checkpoint:
+    snapshot = hub.snapshot(given)
+    if not is_file(snapshot.folder / checkpoints.FILE):
+        looked_in = f"that repository, which holds no {checkpoints.FILE}"
+        raise UnknownBaseError(given, looked_in)
+    return read_checkpoint(given, snapshot.folder, snapshot.files)
+
+
+def _is_there(folder: Path) -> bool:
+    try:
+        return folder.exists()
+    except OSError:
+        return False
+
+
+def _not_there(given: str) -> UnknownBaseError:
+    looked_in = f"the folder {given}, which is not there"
+    if not given.startswith(_PATHS):
+        looked_in += "; on the Hub it would be organisation/name, without -- and .."
+    return UnknownBaseError(given, looked_in, repositories_in(given))
 
 
 def _no_checkpoint(given: str, folder: Path) -> UnknownBaseError | UnsupportedBaseError:
@@ -232,8 +293,8 @@ def _no_checkpoint(given: str, folder: Path) -> UnknownBaseError | UnsupportedBa
             "model. Give the base that base_model_name_or_path in it names"
         )
         return UnsupportedBaseError(given, reason)
-    deeper: Sequence[Path] = sorted(folder.glob(f"**/{checkpoints.FILE}"))[
-        :_SUGGESTIONS
-    ]
     looked_in = f"the folder {given}, which holds no {checkpoints.FILE}"
-    return UnknownBaseError(given, looked_in, [str(path.parent) for path in deeper])
+    places = (f"{below}/{checkpoints.FILE}" for below in ("*", "*/*"))
+    deeper = (path for place in places for path in sorted(folder.glob(place)))
+    near = islice(filter(is_file, deeper), _SUGGESTIONS)
+    return UnknownBaseError(given, looked_in, [str(path.parent) for path in near])

@@ -42,6 +42,13 @@ def instances(root: object) -> Iterator[Instance]:
     return (part for _, part in parts(root) if isinstance(part, Instance))
 
 
+def sources(root: object) -> list[str]:
+    """Return the text of each module that a model's parts are defined in."""
+    owners = (owner for part in instances(root) for owner in part.owners())
+    paths = dict.fromkeys(owner.module.path for owner in owners)
+    return [path.read_text("utf-8") for path in paths]
+
+
 def towers(model: Instance) -> list[tuple[Instance, Instance]]:
     """Return each configuration in a model's parts with the outermost built on it."""
     found: dict[Instance, Instance] = {}

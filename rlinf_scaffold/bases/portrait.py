@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -11,16 +10,16 @@ from typing import Final
 from rlinf_scaffold.bases import Reading
 from rlinf_scaffold.bases.adapters import lora_fact
 from rlinf_scaffold.bases.autos import tokenizer_row
-from rlinf_scaffold.bases.checkpoints import FILE, Checkpoint
+from rlinf_scaffold.bases.checkpoints import FILE, Checkpoint, parse_json
 from rlinf_scaffold.bases.contradictions import DTYPES
 from rlinf_scaffold.bases.facts import Built
 from rlinf_scaffold.bases.library import Library
 from rlinf_scaffold.bases.names import Named
-from rlinf_scaffold.bases.parts import instances
+from rlinf_scaffold.bases.parts import instances, parts
 from rlinf_scaffold.bases.provenance import Fact, Places, Value, source_of_setting
 from rlinf_scaffold.bases.towers import decoder_path, projectors, towers
 from rlinf_scaffold.bases.traits import cache_fact, padding_fact
-from rlinf_scaffold.bases.values import Instance, is_config
+from rlinf_scaffold.bases.values import Instance, Made, is_config, options_of
 from rlinf_scaffold.bases.weights import Weights
 from rlinf_scaffold.spec import Base
 
@@ -30,6 +29,10 @@ _SIZES: Final = (
     *("num_key_value_heads", "head_dim", "intermediate_size"),
     "max_position_embeddings",
 )
+_LINEAR: Final = {
+    "torch.nn.Linear": "nn.Linear",
+    "transformers.pytorch_utils.Conv1D": "Conv1D",
+}
 _TOKENS: Final = ("_token_id", "_token_index")
 # Classes that files beside config.json name: the fact, the file, and its key.
 _BESIDE: Final = (
@@ -59,7 +62,11 @@ def portray(reading: Reading, search_path: Sequence[Path]) -> tuple[Fact, ...]:
         cache_fact(places, built),
         padding_fact(places, built),
         _inputs(places, built),
-        *(_weights(reading.weights) if reading.weights else ()),
+        *(
+            _weights(reading.weights)
+            if reading.weights and reading.weights.files
+            else ()
+        ),
         *(_code(named, reading.checkpoint) if reading.checkpoint else ()),
     ]
     return tuple(found)
@@ -126,7 +133,8 @@ def _parts(places: Places, built: Built) -> Iterator[Fact]:
 def _class_at(built: Built, path: str) -> str:
     part: object = built.model
     for name in filter(None, path.split(".")):
-        part = part.attributes[name] if isinstance(part, Instance) else None
+        below = part.attributes[name] if isinstance(part, Instance) else None
+        part = next((it for it in options_of(below) if isinstance(it, Instance)), None)
     return part.cls.name if isinstance(part, Instance) else built.cls.name
 
 
@@ -207,17 +215,15 @@ def _texts(node: ast.expr) -> list[str]:
 
 def _beside(checkpoint: Checkpoint) -> Iterator[tuple[str, Fact]]:
     for name, file, key in reversed(_BESIDE):
-        path = checkpoint.path / file
-        if path.is_file():
-            said = _value(path, key)
-            if said:
-                yield name, Fact(name, said, f"{file}: {key}")
+        said = _value(checkpoint.path / file, key)
+        if said:
+            yield name, Fact(name, said, f"{file}: {key}")
 
 
 def _value(path: Path, key: str) -> str:
     try:
-        parsed: object = json.loads(path.read_bytes())
-    except (ValueError, RecursionError):
+        parsed = parse_json(path.read_bytes())
+    except (OSError, ValueError):
         return ""
     value = parsed.get(key) if isinstance(parsed, dict) else None
     return value if isinstance(value, str) else ""
@@ -232,11 +238,24 @@ def _layers(places: Places, named: Named, built: Built, base: Base) -> Iterator[
         if layers:
             where = (places.of_class(kinds[it]) for it in layers if it in kinds)
             yield Fact(name, layers, ", ".join(dict.fromkeys(where)))
-    linear = "nn.Linear in decoder_layers, as their __init__ builds them"
+    linear = f"{_linear(built, base)} in decoder_layers, as their __init__ builds them"
     yield Fact("linear_layers", base.lora_targets, linear)
     below = built.interpreter.class_value(built.decoder.cls, "model_type")
     types = (base.model_type, str(below))
     yield lora_fact(named.library, places, types, base.lora_targets)
+
+
+def _linear(built: Built, base: Base) -> str:
+    """Return what the linear layers of the part that decodes are."""
+    made = (
+        part.callee.name
+        for layer in instances(built.model)
+        if layer.cls.name in base.layer_classes
+        for name, part in parts(layer)
+        if name in base.lora_targets and isinstance(part, Made)
+    )
+    kinds = dict.fromkeys(_LINEAR[name] for name in made if name in _LINEAR)
+    return " and ".join(kinds) or "nn.Linear"
 
 
 def _decoder_layers(base: Base) -> Iterator[str]:

@@ -24,6 +24,8 @@ _VIDEOS: Final = "video_processing_utils.py"
 _TENSOR_PROCESSORS: Final = ("BaseImageProcessorFast", "TorchvisionBackend")
 _NO_PART: Final = ("audio_tokenizer",)
 _TOKEN: Final = re.compile(r"<[^<>\s{}%]+>|\[[A-Z][A-Z_0-9]*\]|\|[A-Z]+\|")
+# Names of special tokens that tokenizers are asked for.
+_SPECIAL: Final = re.compile(r".*_token|image_thumbnail")
 _USUAL: Final = re.compile(r"(add_)?(bos|eos|pad|unk|sep|cls|mask)_.*")
 
 
@@ -173,7 +175,7 @@ def _asked(node: ast.ClassDef) -> Iterator[str]:
     lacking = (name for name, is_spared in _lookups(node) if not is_spared)
     for attribute in (*attributes, *lacking):
         name = attribute.removesuffix("_id")
-        if name.endswith("_token") and not _USUAL.fullmatch(name):
+        if _SPECIAL.fullmatch(name) and not _USUAL.fullmatch(name):
             yield name
 
 

@@ -11,6 +11,7 @@ from rlinf_scaffold.bases.autos import causal_names, seeing_names
 from rlinf_scaffold.bases.interpreter import Interpreter
 from rlinf_scaffold.bases.library import Class, External, Library
 from rlinf_scaffold.bases.packages import is_there
+from rlinf_scaffold.bases.parts import sources
 from rlinf_scaffold.bases.values import Instance
 from rlinf_scaffold.errors import UnsupportedBaseError
 from rlinf_scaffold.families import Family, family_of
@@ -65,8 +66,11 @@ def refuse_modality(library: Library, given: str, base: Base) -> None:
     unknown = [argument for argument, name in parts if not name]
     lacking = _lacking(library, base, family)
     reads = "video_processor" if family.frames else "image_processor"
+    sign, without = family.requires
     if family.refusal:
         reason = family.refusal
+    elif sign and sign not in _processor_source(library, base):
+        reason = without
     elif base.processor is None:
         reason = (
             f"transformers has no processor for {base.model_type}, which would make its "
@@ -105,6 +109,12 @@ def refuse_parts(given: str, base: Base, usual: Base) -> None:
             f"{base.config_class}"
         )
         raise UnsupportedBaseError(given, reason)
+
+
+def _processor_source(library: Library, base: Base) -> str:
+    """Return the text of the module that a base's processor is defined in."""
+    cls = library.find_class(base.processor_class)
+    return cls.module.path.read_text("utf-8") if cls else ""
 
 
 def _lacking(library: Library, base: Base, family: Family) -> list[str]:
@@ -154,9 +164,14 @@ def refuse_forward(
     kind = next((k for n, k in _OTHER_INPUTS.items() if n in config.attributes), None)
     if sees(forward_arguments):
         caches = _CACHE in forward_arguments or delegates(library, cls)
-        if caches and _generates(library, cls):
+        if not caches or not _generates(library, cls):
+            reason = f"it generates no tokens with the {_CACHE} of its forward"
+        elif not _reads_images(library, cls):
+            reason = (
+                "its forward takes images in this transformers, and does not read them"
+            )
+        else:
             return
-        reason = f"it generates no tokens with the {_CACHE} of its forward"
     elif kind is None:
         return
     elif kind == "vision":
@@ -166,6 +181,13 @@ def refuse_forward(
     else:
         reason = f"{kind}-language bases are not supported: choose a text model"
     raise UnsupportedBaseError(given, f"{reason}{_instead(library, cls)}")
+
+
+def _reads_images(library: Library, cls: Class) -> bool:
+    lineage = (owner for owner in library.lineage(cls) if isinstance(owner, Class))
+    own = next(filter(None, (owner.methods.get("forward") for owner in lineage)), None)
+    nodes = ast.walk(own) if own is not None else ()
+    return any(isinstance(it, ast.Name) and _IMAGES.fullmatch(it.id) for it in nodes)
 
 
 def refuse_model(
@@ -186,16 +208,24 @@ def refuse_model(
         reason = f"it is an encoder-decoder{_instead(library, cls)}"
     elif not _has_head(library, model):
         reason = f"it has no language head{_instead(library, cls)}"
-    elif any(_SOUND.fullmatch(name) for name in forward_arguments):
+    elif not sees(forward_arguments) and any(
+        _SOUND.fullmatch(name) for name in forward_arguments
+    ):
         reason = "it reads sound: choose a text model"
     elif not _generates(library, cls):
         reason = f"it generates no tokens: {_MIXIN} is not among its ancestors"
     else:
         kind = str(interpreter.attribute(config, "model_type"))
-        reason = text_rules().refusals.get(kind, "")
+        reason = text_rules().refusals.get(kind, "") or _unfit(kind, model)
         if not reason:
             return
     raise UnsupportedBaseError(given, reason)
+
+
+def _unfit(kind: str, model: Instance) -> str:
+    """Return what this transformers does in its layers that training cannot repeat."""
+    sign, reason = text_rules().unfit.get(kind, ("", ""))
+    return reason if sign and any(sign in text for text in sources(model)) else ""
 
 
 def _has_head(library: Library, model: Instance) -> bool:

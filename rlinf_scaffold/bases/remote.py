@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Final
+from typing import Final, NoReturn
 
 from rlinf_scaffold.bases.checkpoints import Checkpoint
-from rlinf_scaffold.bases.library import REMOTE, Class, Library
-from rlinf_scaffold.errors import UnknownBaseError, UnsupportedBaseError
+from rlinf_scaffold.bases.library import REMOTE, TRANSFORMERS, Class, Library
+from rlinf_scaffold.errors import UnknownBaseError, UnsupportedBaseError, quoted
 
 _TARGET: Final = re.compile(r"(?:(?P<repo>[\w./-]+)--)?(?P<module>\w+)\.(?P<name>\w+)")
 # Auto classes whose model may be a base, the likeliest first.
@@ -38,7 +38,7 @@ def remote_class(
     if not trust:
         if checkpoint.architecture and library.find_class(checkpoint.architecture):
             return None
-        raise UnsupportedBaseError(checkpoint.folder, _untrusted(checkpoint))
+        refuse_untrusted(checkpoint, TRANSFORMERS)
     assert auto is not None
     return _read(library, checkpoint, checkpoint.remote[auto])
 
@@ -59,17 +59,31 @@ def refuse_remote(given: str, cls: Class) -> None:
         raise UnsupportedBaseError(given, reason)
 
 
-def _untrusted(checkpoint: Checkpoint) -> str:
-    targets = ", ".join(sorted({*checkpoint.remote.values()}))
+def refuse_untrusted(checkpoint: Checkpoint, others: str) -> NoReturn:
+    """Refuse code that nobody said is to be trusted.
+
+    Args:
+        checkpoint: what brings it.
+        others: what has no class of its name.
+
+    Raises:
+        UnsupportedBaseError: names the code, and what to do.
+    """
+    targets = ", ".join(map(_shown, sorted({*checkpoint.remote.values()})))
     files = sorted(path.name for path in checkpoint.path.glob("*.py"))
     there = f" (it holds {', '.join(files)})" if files else ""
-    return (
+    reason = (
         f"config.json needs remote code: loading it executes {targets}{there}, and "
-        "transformers has no such class itself. Read that code. `inspect` reads it for "
+        f"{others} has no such class itself. Read that code. `inspect` reads it for "
         "what it is with --trust-remote-code, without running it; a base must be imported "
         "by name: put the modules into a package on the interpreter's path, and give "
         "package.module:Class"
     )
+    raise UnsupportedBaseError(checkpoint.folder, reason)
+
+
+def _shown(target: str) -> str:
+    return target if _TARGET.fullmatch(target) else quoted(target)
 
 
 def _read(
@@ -77,7 +91,8 @@ def _read(
 ) -> tuple[Library, Class]:
     found = _TARGET.fullmatch(target)
     if found is None:
-        reason = f"config.json names the code {target!r}, which is no module.Class"
+        said = quoted(target)
+        reason = f"config.json names the code {said}, which is no module.Class"
         raise UnsupportedBaseError(checkpoint.folder, reason)
     if found["repo"]:
         reason = (

@@ -33,8 +33,10 @@ class Seeing(TypedDict, total=False):
     vision_layer_classes: list[str]
     mrope: bool
     keeps_offsets: bool
+    keeps_states: bool
     normalizes_batches: bool
     reads_lone_padding: bool
+    unlisted_config: bool
     decoder_switch: bool
     drops_processors: bool
     head_owner: str
@@ -90,8 +92,10 @@ def _base(name: str, entry: Entry) -> Base:
         vision_layer_classes=tuple(entry.get("vision_layer_classes", ())),
         mrope=entry.get("mrope", False),
         keeps_offsets=entry.get("keeps_offsets", False),
+        keeps_states=entry.get("keeps_states", False),
         normalizes_batches=entry.get("normalizes_batches", False),
         reads_lone_padding=entry.get("reads_lone_padding", False),
+        unlisted_config=entry.get("unlisted_config", False),
         decoder_switch=entry.get("decoder_switch", False),
         drops_processors=entry.get("drops_processors", False),
         head_owner=entry.get("head_owner", ""),

@@ -7,13 +7,16 @@ from dataclasses import replace
 from typing import Final
 
 from rlinf_scaffold.bases.checkpoints import FILE, Checkpoint
+from rlinf_scaffold.bases.contradictions import refuse_settings
 from rlinf_scaffold.bases.names import class_by_type, suggest
+from rlinf_scaffold.bases.remote import refuse_untrusted
 from rlinf_scaffold.bases.shipped import shipped_bases
 from rlinf_scaffold.errors import UnknownBaseError, UnsupportedBaseError
 from rlinf_scaffold.spec import Base
 
 _WIDTHS: Final = ("hidden_size", "n_embd", "d_model", "dim")
 _ROWS: Final = ("vocab_size",)
+_CATALOGUE: Final = "the shipped catalogue"
 
 
 def shipped_base(name: str) -> Base:
@@ -25,7 +28,7 @@ def shipped_base(name: str) -> Base:
     bases, names = shipped_bases(), _names()
     found = bases.get(names.get(name, name))
     if found is None:
-        looked_in = "the shipped catalogue (no transformers is installed)"
+        looked_in = f"{_CATALOGUE} (no transformers is installed)"
         raise UnknownBaseError(name, looked_in, suggest(name, names))
     return found
 
@@ -37,16 +40,18 @@ def shipped_checkpoint(checkpoint: Checkpoint) -> Base:
         UnknownBaseError: none is shipped; with suggestions.
         UnsupportedBaseError: its sizes are none, or its layers depend on its parts.
     """
-    folder, settings = checkpoint.folder, checkpoint.settings
-    base = shipped_base(checkpoint.architecture or class_by_type(checkpoint, _names()))
+    folder, settings = checkpoint.folder, decoder_settings(checkpoint)
+    name = checkpoint.architecture or _names().get(checkpoint.model_type)
+    if checkpoint.remote and name not in shipped_bases():
+        refuse_untrusted(checkpoint, _CATALOGUE)
+    base = shipped_base(name or class_by_type(checkpoint, _names()))
     if base.modality != "text":
         reason = (
             "its layers depend on its parts, and no transformers is installed to read"
         )
         raise UnsupportedBaseError(folder, reason)
-    nested = settings.get("text_config")
-    if isinstance(nested, dict):
-        settings = nested
+    _refuse_type(checkpoint, base)
+    refuse_settings(checkpoint, settings)
     tied = settings.get("tie_word_embeddings")
     if not isinstance(tied, bool):
         tied = base.tie_word_embeddings
@@ -57,6 +62,24 @@ def shipped_checkpoint(checkpoint: Checkpoint) -> Base:
         tie_word_embeddings=tied,
         checkpoint=folder,
     )
+
+
+def decoder_settings(checkpoint: Checkpoint) -> Mapping[str, object]:
+    """Return what a config.json says of the part that decodes."""
+    nested = checkpoint.settings.get("text_config")
+    return nested if isinstance(nested, dict) else checkpoint.settings
+
+
+def _refuse_type(checkpoint: Checkpoint, base: Base) -> None:
+    """Refuse a model type that is another shipped class's, but for a larger model's."""
+    said, named = checkpoint.model_type, _names().get(checkpoint.model_type)
+    whole = decoder_settings(checkpoint) is checkpoint.settings
+    if whole and named not in (None, base.class_name) and said != base.model_type:
+        reason = (
+            f"{FILE} contradicts itself: its model_type {said!r} is that of {named}, and "
+            f"its architecture {base.class_name} is {base.model_type!r}"
+        )
+        raise UnsupportedBaseError(checkpoint.folder, reason)
 
 
 def _names() -> dict[str, str]:

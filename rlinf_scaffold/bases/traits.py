@@ -12,16 +12,20 @@ from rlinf_scaffold.bases.facts import Built
 from rlinf_scaffold.bases.library import Class, Module
 from rlinf_scaffold.bases.parts import instances
 from rlinf_scaffold.bases.provenance import Fact, Places
+from rlinf_scaffold.bases.refusals import delegates
 
 _CACHE: Final = "past_key_values"
 _RECURRENT: Final = ("cache_params", "state")
 _STATES: Final = (*_RECURRENT, "mems")
 _STATEFUL: Final = "_is_stateful"
 _STATIC: Final = ("_can_compile_fullgraph", "_supports_static_cache")
+_KINDS: Final = ("layer_types", "layers_block_type", "block_types")
 _RECURS: Final = re.compile(
     r"linear_attention|.*(mamba|recurrent|conv|ssm|lightning).*"
 )
-_MASKS_STATES: Final = re.compile(r"(?<!def )apply_mask\w*\(|\* attention_mask[.\[]")
+_MASKS_STATES: Final = re.compile(
+    r"(?<!def )apply_mask\w*\(|\* attention_mask[.\[](?!.*\.eq\()"
+)
 _COUNTS: Final = re.compile(
     r"attention_mask[\w.()]*\.cumsum|cumsum\(\s*(attention_)?mask|alibi"
     r"|create_position_ids_from_input_ids"
@@ -34,12 +38,17 @@ def cache_fact(places: Places, built: Built) -> Fact:
     state = next((name for name in _STATES if name in arguments), None)
     if state is not None and _CACHE not in arguments:
         return Fact("cache", f"recurrent state ({state})", place)
-    if _CACHE not in arguments:
-        return Fact("cache", "none: forward takes no past_key_values", place)
     kinds = _kinds(built)
     recurrent = {kind: n for kind, n in kinds.items() if _RECURS.fullmatch(kind)}
+    listed = f"layer types, {places.of_class(built.decoder.cls)}"
+    if _CACHE not in arguments:
+        if delegates(built.interpreter.library, built.cls):
+            said = "that of the model inside that its generate calls"
+            return Fact("cache", said, places.of_class(built.cls))
+        if recurrent:
+            return Fact("cache", "recurrent state, which its layers keep", listed)
+        return Fact("cache", "none: forward takes no past_key_values", place)
     stateful = _flag(built, _STATEFUL)
-    listed = f"layer_types, {places.of_class(built.decoder.cls)}"
     if recurrent and len(recurrent) < len(kinds):
         words = ", ".join(f"{n} {kind}" for kind, n in sorted(kinds.items()))
         said = f"hybrid: attention and states ({words})"
@@ -79,9 +88,8 @@ def padding_fact(places: Places, built: Built) -> Fact:
 
 def _kinds(built: Built) -> Counter[str]:
     """Return the kinds of layers that the configuration that decodes lists."""
-    kinds = built.interpreter.attribute(built.decoder, "layer_types")
-    if not isinstance(kinds, list | tuple):
-        return Counter()
+    lists = (built.interpreter.attribute(built.decoder, name) for name in _KINDS)
+    kinds = next((it for it in lists if isinstance(it, list | tuple)), ())
     return Counter(kind for kind in kinds if isinstance(kind, str))
 
 

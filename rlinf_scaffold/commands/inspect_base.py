@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rlinf_scaffold.bases import read
+from rlinf_scaffold.bases import Reading, read, refuse
 from rlinf_scaffold.bases.hub import the_hub
 from rlinf_scaffold.bases.portrait import portray
 from rlinf_scaffold.bases.provenance import Fact
@@ -21,7 +21,11 @@ from rlinf_scaffold.engine import (
     lora_targets,
     read_engine,
 )
-from rlinf_scaffold.errors import InterpreterError, NotACheckoutError
+from rlinf_scaffold.errors import (
+    InterpreterError,
+    NotACheckoutError,
+    UnsupportedBaseError,
+)
 from rlinf_scaffold.memory.anatomy import Anatomy, ask
 from rlinf_scaffold.memory.plan import (
     LORA,
@@ -76,6 +80,7 @@ class BaseInspection:
         findings: what is odd about a checkpoint, a sentence each.
         checkout: the checkout that it is read for, if there is one.
         memory: what a policy on it needs, if that was asked.
+        refused: why no model is generated on it; empty where one is.
     """
 
     base: Base
@@ -83,6 +88,7 @@ class BaseInspection:
     memory: Plan | None
     facts: tuple[Fact, ...] = ()
     findings: tuple[str, ...] = ()
+    refused: str = ""
 
 
 def inspect_base(
@@ -128,7 +134,16 @@ def inspect_base(
         memory=plan,
         facts=portray(found, path),
         findings=found.findings,
+        refused=_refused(given, found, path),
     )
+
+
+def _refused(given: str, found: Reading, search_path: Sequence[Path]) -> str:
+    try:
+        refuse(given, found, search_path)
+    except UnsupportedBaseError as error:
+        return error.reason
+    return ""
 
 
 def _find_checkout(start: Path | None) -> Checkout | None:

@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from rlinf_scaffold.errors import printable
 from rlinf_scaffold.memory.units import lora_elements
 from rlinf_scaffold.report.quantities import byte_words, count_words
 
@@ -37,14 +38,16 @@ _ASSUMPTIONS = (
 def base_text(inspection: BaseInspection) -> RenderableType:
     """Return what a base is, and the plan of its memory if there is one."""
     parts: list[RenderableType] = [_head(inspection.base), _facts(inspection.facts)]
-    parts.extend(Text(f"! {it}", style="yellow") for it in inspection.findings)
+    parts.extend(_finding(it) for it in inspection.findings)
+    if inspection.refused:
+        parts.append(_finding(f"new-model refuses it: {inspection.refused}"))
     if inspection.memory is not None:
         parts.extend(_memory(inspection.memory))
     return Group(*parts)
 
 
 def _head(base: Base) -> RenderableType:
-    given = base.checkpoint or f"the defaults of {base.config_class}"
+    given = printable(base.checkpoint or f"the defaults of {base.config_class}")
     return Text.assemble((base.class_name, "bold"), f" ({base.model_type}), {given}")
 
 
@@ -52,9 +55,14 @@ def _facts(facts: Sequence[Fact]) -> RenderableType:
     """Return a row for each fact: what it is, its value, and where it comes from."""
     table = Table(box=None, pad_edge=False, show_header=False)
     for fact in facts:
-        found = Text.assemble(_words(fact.value), (f"  ({fact.source})", "dim"))
+        value, source = printable(_words(fact.value)), printable(fact.source)
+        found = Text.assemble(value, (f"  ({source})", "dim"))
         table.add_row(Text(fact.name.replace("_", " ")), found)
     return Padding(table, (0, 0, 0, 2), expand=False)
+
+
+def _finding(sentence: str) -> RenderableType:
+    return Text(f"! {printable(sentence)}", style="yellow")
 
 
 def _words(value: Value) -> str:
@@ -99,8 +107,7 @@ def _batch(plan: Plan) -> Iterator[str]:
 def _findings(sentences: Sequence[str]) -> Iterator[RenderableType]:
     if sentences:
         yield Text()
-    for sentence in sentences:
-        yield Text(f"! {sentence}", style="yellow")
+    yield from map(_finding, sentences)
 
 
 def _units_table(wrapping: Wrapping, lora: Lora) -> Table:
@@ -160,8 +167,8 @@ def base_document(inspection: BaseInspection) -> Mapping[str, object]:
 
     ``base`` holds the facts of ``new-model``'s document; ``facts`` all that was found:
     for each key its ``value`` and where it comes from, ``from``; ``findings`` what is odd
-    about a checkpoint, sentences. `docs/inspect_base.md` says what each is. ``memory``
-    holds
+    about a checkpoint, sentences; ``refused`` why `new-model` refuses it, or null.
+    `docs/inspect-base.schema.json` says what each is. ``memory`` holds
 
     - ``ranks``, ``gpus_per_node`` and ``batch``: what is planned for;
     - ``elements``: numbers that the base holds, without a value head;
@@ -182,6 +189,7 @@ def base_document(inspection: BaseInspection) -> Mapping[str, object]:
             it.name: {"value": it.value, "from": it.source} for it in inspection.facts
         },
         "findings": list(inspection.findings),
+        "refused": inspection.refused or None,
         "memory": _memory_document(plan) if plan else None,
     }
 

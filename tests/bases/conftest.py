@@ -425,6 +425,9 @@ class Lost(PreTrainedModel):
 
 class ToyChild(ToyForCausalLM):
     pass
+
+Renamed = ToyForCausalLM
+Round = Round
 """
 
 OWN_PARTS = """

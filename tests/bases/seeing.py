@@ -157,7 +157,7 @@ class SeeForConditionalGeneration(SeePreTrainedModel, GenerationMixin):
         self.lm_head = nn.Linear(1, 1)
 
     def forward(self, input_ids=None, pixel_values=None, past_key_values=None):
-        return None
+        return self.model(pixel_values)
 
 class SeeForCaptions(SeeForConditionalGeneration):
     def forward(self, pixel_values=None, input_ids=None):
@@ -187,6 +187,10 @@ class DeepConfig(SeeVisionConfig):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
         self.thinker_config = SeeConfig()
+
+class SeeBlind(SeeForConditionalGeneration):
+    def forward(self, input_ids=None, pixel_values=None, past_key_values=None):
+        return self.model(input_ids)
 
 class SeeForLabels(SeePreTrainedModel):
     def forward(self, input_ids=None):

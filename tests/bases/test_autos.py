@@ -10,7 +10,9 @@ from rlinf_scaffold.bases.autos import (
     base_names,
     causal_names,
     config_class,
+    is_model_type,
     model_class,
+    part_name,
     processor_name,
     seeing_names,
 )
@@ -29,6 +31,8 @@ CLASSES = "".join(
 NEWER = """
 CONFIG_MAPPING_NAMES = Ordered([("fun", "FunConfig"), ("no", "NoConfig")])
 PROCESSOR_MAPPING_NAMES = Ordered([("fun", "FunProcessor"), ("more", "FunProcessor")])
+FEATURE_EXTRACTOR_MAPPING_NAMES = Ordered([("fun", "FunSounds")])
+IMAGE_PROCESSOR_MAPPING_NAMES = Ordered([("fun", "FunImages")])
 """
 NEWER_PROCESSING = """
 from .auto_mappings import PROCESSOR_MAPPING_NAMES
@@ -86,6 +90,28 @@ def test_model_class(
 ) -> None:
     found = model_class(library, auto, kind)
     assert (found and found.name) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("", False), ("unheard_of", False), ("no", True), ("fun", True)],
+)
+def test_is_model_type(library: Library, kind: str, expected: bool) -> None:
+    assert is_model_type(library, kind) is expected
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        ("image_processor", "FunImages"),
+        ("feature_extractor", "FunSounds"),
+        ("audio_processor", "FunSounds"),
+        ("video_processor", ""),
+    ],
+)
+def test_part_name(library: Library, part: str, expected: str) -> None:
+    assert part_name(library, part, "fun") == expected
+    assert part_name(library, part, "unheard_of") == ""
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from checkpoints_at import checkpoint
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlinf_scaffold.bases import find_base, read_base
+from rlinf_scaffold.bases import find_base, read, read_base
 from rlinf_scaffold.bases.shipped import shipped_bases
 from rlinf_scaffold.errors import ScaffoldError, UnknownBaseError, UnsupportedBaseError
 from rlinf_scaffold.spec import Base
@@ -188,7 +189,7 @@ UNKNOWN = [
     ("some/model", "the folder some/model, which is not there"),
     ("", "a class of transformers, a model type, package.module:Class, a folder with"),
     ("no.such:Thing", "the search path, which has no module no.such"),
-    (":", "which has no module"),
+    (":", "give a dotted module and a class, package.module:Class"),
     ("own.model:OwnMode", "own.model; did you mean own.model:OwnModel"),
     ("own.model:nn", "looked in own.model"),
 ]
@@ -249,6 +250,88 @@ def test_no_transformers_and_no_size(tmp_path: Path, size: object) -> None:
     given_folder = folder(tmp_path, {"model_type": "gpt2", "n_embd": size})
     with pytest.raises(UnsupportedBaseError, match="no n_embd that is a positive int"):
         find_base(given_folder, [])
+
+
+CONTRADICTS = [
+    ({"n_head": 5}, "", {}),
+    ({"num_attention_heads": 16, "head_dim": 5}, "", {}),
+    ({"num_attention_heads": None, "num_hidden_layers": None}, "", {}),
+    (
+        {"num_attention_heads": 5},
+        "hidden_size 768 is no multiple of num_attention_",
+        {},
+    ),
+    ({"num_attention_heads": 0}, "num_attention_heads 0, which is no positive int", {}),
+    ({"num_hidden_layers": "2"}, "num_hidden_layers '2', which is no positive int", {}),
+    (
+        {"architectures": ["LlamaForCausalLM"]},
+        "model_type 'gpt2' is that of GPT2LMH",
+        {},
+    ),
+    (
+        {},
+        "wte.weight has the shape (9, 768), and config.json says vocab_size 50257",
+        {"wte.weight": [9, 768], "h.0.w": [1]},
+    ),
+    (
+        {"num_hidden_layers": 2},
+        "the weights have 1 layers (h.*), and config.json",
+        {"h.0.w": [1]},
+    ),
+    ({}, "", {"h.0.w": [1]}),
+    ({}, "its weights hold no layers, but 'wpe'", {"wpe": [1]}),
+    ({"quantization_config": {"quant_method": "awq"}}, "are quantized (quant", {}),
+]
+
+
+@pytest.mark.parametrize(("config", "words", "tensors"), CONTRADICTS)
+def test_no_transformers_and_a_folder_that_contradicts_itself(
+    tmp_path: Path,
+    config: dict[str, object],
+    words: str,
+    tensors: dict[str, list[int]],
+) -> None:
+    whole = {"model_type": "gpt2", "hidden_size": 768, **config}
+    given_folder = checkpoint(tmp_path, whole, tensors or None)
+    if not words:
+        assert find_base(given_folder, []).class_name == "GPT2LMHeadModel"
+        return
+    with pytest.raises(UnsupportedBaseError) as caught:
+        find_base(given_folder, [])
+    assert words in str(caught.value)
+
+
+def test_no_transformers_and_a_text_model_in_the_folder_of_a_larger_one(
+    tmp_path: Path,
+) -> None:
+    config = {
+        "architectures": ["GPT2LMHeadModel"],
+        "model_type": "llava",
+        "text_config": {"hidden_size": 8},
+    }
+    assert find_base(folder(tmp_path, config), []).hidden_size == 8
+
+
+def test_no_transformers_and_findings(tmp_path: Path) -> None:
+    found = read(checkpoint(tmp_path, {"model_type": "gpt2"}), [])
+    assert found.findings == ("it has no weights: config.json alone was read",)
+    found = read(checkpoint(tmp_path, {"model_type": "gpt2"}, {"h.0.w": [1]}), [])
+    assert found.weights is not None
+    assert (found.weights.parameters, found.findings) == (1, ())
+
+
+def test_no_transformers_and_pickles(tmp_path: Path) -> None:
+    (tmp_path / "pytorch_model.bin").touch()
+    with pytest.raises(UnsupportedBaseError, match="import GPT2LMHeadModel as M;"):
+        find_base(checkpoint(tmp_path, {"model_type": "gpt2"}), [])
+
+
+def test_quantized_weights_are_read_and_no_base(site: Path, tmp_path: Path) -> None:
+    config = {"architectures": ["ToyForCausalLM"], "quantization_config": {"bits": 4}}
+    given_folder = folder(tmp_path, config)
+    assert read(given_folder, [site]).base.class_name == "ToyForCausalLM"
+    with pytest.raises(UnsupportedBaseError, match="its weights are quantized"):
+        find_base(given_folder, [site])
 
 
 def test_no_transformers_and_a_folder_of_several_models(tmp_path: Path) -> None:

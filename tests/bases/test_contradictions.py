@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from checkpoints_at import checkpoint, safetensors
+from test_hub import cached
 
 from rlinf_scaffold.bases import read
+from rlinf_scaffold.bases.hub import Hub
 from rlinf_scaffold.errors import UnsupportedBaseError
 
 TOY = {"architectures": ["ToyForCausalLM"], "model_type": "toy"}
@@ -25,7 +27,7 @@ AGREES: list[dict[str, object]] = [
     {"pad_token_id": None},
     {"layer_types": ["full", "full"]},
     {"num_experts": 4, "num_experts_per_tok": 4},
-    {"model_type": "unheard_of"},
+    {"num_attention_heads": 0},
 ]
 
 
@@ -38,20 +40,36 @@ def test_nothing_contradicts(
 
 
 CONTRADICTS: list[tuple[dict[str, object], str]] = [
-    ({"pad_token_id": 320}, "itself: pad_token_id 320 is none of vocab_size 320"),
+    (
+        {"pad_token_id": 320},
+        "contradicts itself: pad_token_id 320 is none of vocab_size 320",
+    ),
     (
         {"layer_types": ["full"]},
-        "layer_types has 1 entries for num_hidden_layers 2",
+        "contradicts itself: layer_types has 1 entries for num_hidden_layers 2",
     ),
     (
         {"num_experts": 4, "num_experts_per_tok": 8},
-        "num_experts_per_tok 8 is more than num_experts 4",
+        "contradicts itself: num_experts_per_tok 8 is more than num_experts 4",
     ),
     (
         {"model_type": "see"},
-        "its model_type 'see' is that of SeeConfig, and its architecture ToyForCausalLM "
-        "is built on ToyConfig ('toy')",
+        "contradicts itself: its model_type 'see' is that of SeeConfig, and its "
+        "architecture ToyForCausalLM is built on ToyConfig ('toy')",
     ),
+    (
+        {"model_type": "unheard_of"},
+        "has the model_type 'unheard_of', which transformers does not know; that of "
+        "ToyForCausalLM is 'toy'",
+    ),
+    *(
+        (
+            {"num_hidden_layers": size},
+            f"says num_hidden_layers {size!r}, which is no positive integer",
+        )
+        for size in (0, -2, "2", 2.5, True, None, [2])
+    ),
+    ({"hidden_size": "64"}, "says hidden_size '64', which is no positive integer"),
 ]
 
 
@@ -62,9 +80,7 @@ def test_config_contradicts(
     folder = checkpoint(tmp_path, {**TOY, **config})
     with pytest.raises(UnsupportedBaseError) as caught:
         read(folder, [site])
-    assert f"config.json contradicts itself: {words}" in str(caught.value) or (
-        f"config.json contradicts {words}" in str(caught.value)
-    )
+    assert str(caught.value).endswith(f"cannot be scaffolded: config.json {words}")
 
 
 HEADS = """
@@ -101,6 +117,14 @@ class HeadsForCausalLM(ToyForCausalLM):
         (
             {"num_key_value_heads": 3},
             "num_attention_heads 8 is no multiple of num_key_value_heads 3",
+        ),
+        (
+            {"num_attention_heads": 0},
+            "says num_attention_heads 0, which is no positive",
+        ),
+        (
+            {"num_key_value_heads": "4"},
+            "says num_key_value_heads '4', which is no posi",
         ),
     ],
 )
@@ -149,6 +173,10 @@ def test_weights_of_the_sizes_that_are_said(site: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("shapes", "words"),
     [
+        (
+            {"model.layers.99999999999.up.weight": [4, 4]},
+            "the weights have 1000000000 layers (model.layers.*)",
+        ),
         (
             {"model.embed_tokens.weight": [321, 64]},
             "model.embed_tokens.weight has the shape (321, 64), and config.json says "
@@ -201,7 +229,6 @@ def test_layers_that_predict_further_tokens_count(site: Path, tmp_path: Path) ->
             {name: shape for name, shape in SHAPES.items() if "lm_head" not in name},
             ("embeddings are not tied, and the weights hold no lm_head",),
         ),
-        ({}, {}, ()),
     ],
 )
 def test_what_is_odd_is_told(
@@ -215,16 +242,89 @@ def test_what_is_odd_is_told(
     assert read(folder, [site]).findings == findings
 
 
-def test_files_that_are_not_there_are_told_and_prove_nothing(
-    site: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (("foo",), "its weights hold no layers, but 'foo'"),
+        (("a", "b", "c", "d", "e"), "no layers, but 'a', 'b', 'c' and 2 more"),
+        (("model.embed_tokens.weight",), "no layers, but 'model.embed_tokens.weight'"),
+    ],
+)
+def test_weights_without_layers(
+    site: Path, tmp_path: Path, names: tuple[str, ...], words: str
+) -> None:
+    folder = checkpoint(tmp_path, TOY, {name: [320, 64] for name in names})
+    with pytest.raises(UnsupportedBaseError) as caught:
+        read(folder, [site])
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("files", "also"),
+    [
+        (("README.md", "tokenizer.json"), ""),
+        (("x.gguf",), ", and not x.gguf"),
+        (("tf_model.h5", "flax_model.msgpack"), ", and not flax_model.msgpack, tf_mod"),
+        (
+            ("model-1-of-2.safetensors", "model-2-of-2.safetensors"),
+            ", and not model-1-of-2.safetensors, model-2-of-2.safetensors",
+        ),
+    ],
+)
+def test_weights_that_are_not_read_are_told(
+    site: Path, tmp_path: Path, files: tuple[str, ...], also: str
 ) -> None:
     folder = checkpoint(tmp_path, TOY)
-    held = safetensors({"model.layers.0.up.weight": ("F32", [4])})
-    (tmp_path / "1.safetensors").write_bytes(held)
-    (tmp_path / "model.safetensors.index.json").write_text(
-        '{"weight_map": {"model.layers.0.up.weight": "1.safetensors",'
-        ' "lm_head.weight": "2.safetensors"}}'
+    for name in files:
+        (tmp_path / name).touch()
+    (finding,) = read(folder, [site]).findings
+    assert f"{finding}!".startswith(
+        f"it has no weights: config.json alone was read{also or '!'}"
     )
+
+
+def test_code_of_a_tokenizer_is_told(site: Path, tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path, TOY, SHAPES)
+    (tmp_path / "tokenizer_config.json").write_text('{"auto_map": {"A": "t.Tok"}}')
     assert read(folder, [site]).findings == (
-        "its index names files that are not there: 2.safetensors",
+        "tokenizer_config.json names code that loading it would run: {'A': 't.Tok'}",
+    )
+
+
+def in_two_files(folder: Path, missing: str) -> None:
+    held = safetensors({"model.layers.0.up.weight": ("F32", [4])})
+    (folder / "1.safetensors").write_bytes(held)
+    (folder / "model.safetensors.index.json").write_text(
+        '{"weight_map": {"model.layers.0.up.weight": "1.safetensors",'
+        f' "lm_head.weight": "{missing}"}}}}'
+    )
+
+
+def test_files_that_are_not_there_are_refused(site: Path, tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path, TOY)
+    in_two_files(tmp_path, "2.safetensors")
+    with pytest.raises(
+        UnsupportedBaseError, match=r"lacks weights: 2\.safetensors\. D"
+    ):
+        read(folder, [site])
+
+
+def test_a_link_to_nowhere_is_refused(site: Path, tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path, TOY)
+    (tmp_path / "model.safetensors").symlink_to("nowhere")
+    with pytest.raises(
+        UnsupportedBaseError, match=r"lacks weights: model\.safetensors"
+    ):
+        read(folder, [site])
+
+
+def test_what_was_not_fetched_is_told_and_proves_nothing(
+    site: Path, tmp_path: Path
+) -> None:
+    snapshot = cached(tmp_path, "org/name")
+    checkpoint(snapshot, {**TOY, "num_hidden_layers": 9})
+    in_two_files(snapshot, "2.safetensors")
+    found = read("org/name", [site], Hub(cache=tmp_path))
+    assert found.findings == (
+        "weights are not there, and were not read: 2.safetensors",
     )

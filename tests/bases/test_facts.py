@@ -178,7 +178,7 @@ class SeeAnew(SeePreTrainedModel, GenerationMixin):
         self.lm_head = nn.Linear(1, 1)
 
     def forward(self, input_ids=None, pixel_values=None, past_key_values=None):
-        return None
+        return self.run(pixel_values)
 
     def prepare_inputs_for_generation(self, inputs, positions=None):
         {line}

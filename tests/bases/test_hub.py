@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlinf_scaffold.bases.hub import Hub, is_repository, the_hub
+from rlinf_scaffold.bases.hub import (
+    Hub,
+    expanded,
+    is_repository,
+    repositories_in,
+    the_hub,
+)
 from rlinf_scaffold.errors import (
     InterpreterError,
     NotFetchedError,
@@ -103,8 +109,38 @@ def test_no_name_leads_out_of_the_cache(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "repositories"),
+    [
+        ("", []),
+        ("name", []),
+        ("a/b/c", []),
+        ("/a/b:C", []),
+        ("https://example.org/a/b", []),
+        ("https://huggingface.co/a", []),
+        ("a/b", ["a/b"]),
+        (" a/b\n", ["a/b"]),
+        ("a/b.git", ["a/b"]),
+        ("a/b:main", ["a/b"]),
+        ("a/b@v1", ["a/b"]),
+        ("huggingface.co/a/b", ["a/b"]),
+        ("https://huggingface.co/a/b", ["a/b"]),
+        ("https://huggingface.co/a/b/tree/main?x=1", ["a/b"]),
+        ("https://hf.co/a/b.git", ["a/b"]),
+    ],
+)
+def test_what_means_a_repository(text: str, repositories: list[str]) -> None:
+    assert repositories_in(text) == repositories
+
+
+def test_the_home_that_nobody_has_is_left_alone() -> None:
+    assert expanded("~/a") == Path.home() / "a"
+    assert expanded("~no_such_user/a") == Path("~no_such_user/a")
+
+
+@pytest.mark.parametrize(
     ("environment", "cache"),
     [
+        ({"HF_HOME": "~no_such_user"}, "~no_such_user/hub"),
         ({"HF_HUB_CACHE": "/c", "HF_HOME": "/h"}, "/c"),
         ({"HUGGINGFACE_HUB_CACHE": "/old", "HF_HOME": "/h"}, "/old"),
         ({"HF_HOME": "/h", "XDG_CACHE_HOME": "/x"}, "/h/hub"),
@@ -139,14 +175,25 @@ def test_what_is_cached_is_not_asked_for(tmp_path: Path) -> None:
     assert {"config.json", "sub/model.safetensors"} <= {*found.files}
 
 
-@pytest.mark.parametrize("breaks", ["refs/main", f"snapshots/{COMMIT}/config.json"])
-def test_half_of_a_cached_repository_is_none(tmp_path: Path, breaks: str) -> None:
+@pytest.mark.parametrize(
+    ("breaks", "words"),
+    [
+        ("refs/main", r"refs/main in .*models--org--name names no commit, and nobody"),
+        (
+            f"snapshots/{COMMIT}/config.json",
+            r"there is no config\.json of it in the cac",
+        ),
+    ],
+)
+def test_half_of_a_cached_repository_is_none(
+    tmp_path: Path, breaks: str, words: str
+) -> None:
     cached(tmp_path, "org/name")
+    cached(tmp_path, "org/nome")
     (tmp_path / "models--org--name" / breaks).unlink()
-    with pytest.raises(
-        NotFetchedError, match=f"not in the cache {tmp_path}, and nobody"
-    ):
+    with pytest.raises(NotFetchedError, match=words) as caught:
         Hub(cache=tmp_path).snapshot("org/name")
+    assert "(it has" not in str(caught.value)
 
 
 def test_a_reference_out_of_the_cache_is_none(tmp_path: Path) -> None:

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from rlinf_scaffold.bases.library import Class, External, Global, Library, literal
+from rlinf_scaffold.bases.library import (
+    Class,
+    External,
+    Global,
+    Library,
+    is_file,
+    literal,
+)
 from rlinf_scaffold.errors import SourceSyntaxError
 
 FILES = {
@@ -44,8 +51,16 @@ class B(A): pass
 class C(A): pass
 class D(B, C): pass
 class Again(Again): pass
+class Egg(Hen): pass
+class Hen(Egg): pass
+Alias = A
+Twice = Alias
+Round = Trip
+Trip = Round
 """,
     "pkg/broken.py": "x = 1\ndef (:\n",
+    "pkg/minus.py": "x = " + "-" * 10_000 + "1\n",
+    "pkg/zero.py": "x = 1\0\n",
 }
 
 
@@ -106,6 +121,45 @@ def test_lineage(library: Library, module: str, name: str, expected: list[str]) 
     cls = library.find(module, name)
     assert isinstance(cls, Class)
     assert [described(ancestor) for ancestor in library.lineage(cls)] == expected
+
+
+def test_a_class_that_is_its_own_ancestor(library: Library) -> None:
+    cls = library.find("pkg.other", "Hen")
+    assert isinstance(cls, Class)
+    for _ in range(2):
+        with pytest.raises(
+            SourceSyntaxError, match=r"other\.py:10: .* class Hen is an an"
+        ):
+            library.lineage(cls)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("A", "class A"),
+        ("Alias", "class A"),
+        ("Twice", "class A"),
+        ("Round", "nothing"),
+    ],
+)
+def test_names_of_names(library: Library, name: str, expected: str) -> None:
+    assert described(library.unaliased(library.find("pkg.other", name))) == expected
+
+
+@pytest.mark.parametrize(
+    "path", ["pkg/other.py", "absent.py", "pkg", f"{'a' * 300}.py", "a/" * 3000, "a\0b"]
+)
+def test_files_that_are_there(library: Library, path: str) -> None:
+    (root,) = library.search_path
+    assert is_file(root / path) is (path == "pkg/other.py")
+
+
+@pytest.mark.parametrize("name", ["pkg.minus", "pkg.zero"])
+def test_file_that_no_parser_takes(library: Library, name: str) -> None:
+    with pytest.raises(
+        SourceSyntaxError, match=r"(minus|zero)\.py:1: cannot be parsed"
+    ):
+        library.module(name)
 
 
 def test_file_is_parsed_once(library: Library) -> None:

@@ -10,10 +10,14 @@ from typing import Any
 import pytest
 from checkpoints_at import checkpoint
 from jsonschema import Draft202012Validator
+from test_hub import cached
 
 from rlinf_scaffold.bases import Reading, read
+from rlinf_scaffold.bases.hub import Hub
 from rlinf_scaffold.bases.portrait import CATALOGUE, portray
 from rlinf_scaffold.bases.provenance import Fact
+from rlinf_scaffold.errors import UnknownBaseError
+from rlinf_scaffold.report.documents import error_document
 
 SCHEMA = Path(__file__).parents[2] / "docs/inspect-base.schema.json"
 MODELS = "transformers/models"
@@ -87,7 +91,8 @@ def test_special_tokens_and_where_they_are_said(site: Path, tmp_path: Path) -> N
 
 
 def test_what_files_beside_say_comes_first(site: Path, tmp_path: Path) -> None:
-    folder = checkpoint(tmp_path, {"model_type": "toy"}, {"lm_head.weight": [320, 64]})
+    held = {"lm_head.weight": [320, 64], "layers.0.w": [4], "layers.1.w": [4]}
+    folder = checkpoint(tmp_path, {"model_type": "toy"}, held)
     says = {
         "tokenizer_config.json": '{"tokenizer_class": "OwnTokenizer"}',
         "preprocessor_config.json": '{"image_processor_type": "OwnImages"}',
@@ -102,9 +107,70 @@ def test_what_files_beside_say_comes_first(site: Path, tmp_path: Path) -> None:
     assert found["image_processor"].value == "OwnImages"
     assert "processor" not in found
     header = "safetensors header of model.safetensors"
-    assert found["parameters"] == Fact("parameters", 320 * 64, header)
-    assert found["bytes"] == Fact("bytes", 4 * 320 * 64, header)
+    assert found["parameters"] == Fact("parameters", 320 * 64 + 8, header)
+    assert found["bytes"] == Fact("bytes", 4 * (320 * 64 + 8), header)
     assert found["dtypes"] == Fact("dtypes", ("float32",), header)
+
+
+def test_weights_that_were_not_fetched_have_no_sizes(
+    site: Path, tmp_path: Path
+) -> None:
+    snapshot = cached(tmp_path, "org/name")
+    checkpoint(snapshot, {"model_type": "toy"})
+    (snapshot / "model.safetensors").symlink_to("nowhere")
+    found = facts(read("org/name", [site], Hub(cache=tmp_path)), site)
+    assert {"parameters", "bytes", "dtypes"}.isdisjoint(found)
+
+
+@pytest.mark.parametrize(
+    ("layers", "kinds"),
+    [
+        ("nn.Linear(1, 1)", "nn.Linear"),
+        ("Conv1D(1, 1)", "Conv1D"),
+        ("Own(1, 1)", "nn.Linear"),
+        ("nn.ModuleList([nn.Linear(1, 1)])", "nn.Linear"),
+        ("nn.Linear(1, 1)\n        self.conv = Conv1D(1, 1)", "nn.Linear and Conv1D"),
+        ("nn.Embedding(1, 1) if config.x else nn.Linear(1, 1)", "nn.Linear"),
+    ],
+)
+def test_what_linear_layers_are(
+    site: Path, tmp_path: Path, layers: str, kinds: str
+) -> None:
+    (tmp_path / "lab.py").write_text(
+        "from transformers import ToyForCausalLM\n"
+        "from transformers.pytorch_utils import Conv1D\n"
+        "from torch import nn\n"
+        "class Own(nn.Linear): pass\n"
+        "class LabLayer(nn.Module):\n"
+        "    def __init__(self, config):\n"
+        f"        self.proj = {layers}\n"
+        "class LabForCausalLM(ToyForCausalLM):\n"
+        "    def __init__(self, config):\n"
+        "        self.layers = nn.ModuleList([LabLayer(config), LabLayer(config)])\n"
+    )
+    path = [tmp_path, site]
+    found = {it.name: it for it in portray(read("lab:LabForCausalLM", path), path)}
+    said = f"{kinds} in decoder_layers, as their __init__ builds them"
+    assert found["linear_layers"].source == said
+
+
+def test_a_part_that_is_one_of_several(site: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(site, tmp_path / "site")
+    path = copy / MODELS / "see/modeling_see.py"
+    one = "AutoModel.from_config(config=config.text_config)"
+    text = path.read_text()
+    assert one in text
+    path.write_text(text.replace(one, f"None if config.unheard_of else {one}"))
+    found = facts(read("see", [copy]), copy)
+    assert found["text_part"].value == {"model.language_model": "ToyModel"}
+
+
+def test_an_error_is_described_too() -> None:
+    schema: dict[str, Any] = json.loads(SCHEMA.read_text("utf-8"))
+    error = error_document(UnknownBaseError("Lama", "transformers"))
+    Draft202012Validator(schema).validate(error)
+    for broken in ({}, {**error, "memory": None}, {"error": {}}):
+        assert not Draft202012Validator(schema).is_valid(broken)
 
 
 def test_tokenizers_of_transformers_table(site: Path, tmp_path: Path) -> None:

@@ -51,6 +51,10 @@ REFUSED = [
         "it generates no tokens with the past_key_values of its forward",
     ),
     (
+        "SeeBlind",
+        "its forward takes images in this transformers, and does not read them",
+    ),
+    (
         "SeeForLabels",
         "its configuration has a vision_config, and its forward takes no images",
     ),
@@ -108,7 +112,7 @@ def test_refused_without_tokens(
             self.lm_head = nn.Linear(config.hidden_size, config.vocab_size)
 
         def forward(self, {arguments}):
-            return None
+            return self.model(pixel_values)
     """
     snippet(tmp_path, source)
     for site, reason in ((old_site, old), (new_site, new)):

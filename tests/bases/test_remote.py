@@ -43,6 +43,22 @@ def test_untrusted_code_is_named_and_not_read(site: Path, tmp_path: Path) -> Non
     )
 
 
+def test_what_is_no_name_of_code_is_quoted(site: Path, tmp_path: Path) -> None:
+    target = "\x1b[31mx.y\n[/red]"
+    with pytest.raises(UnsupportedBaseError) as caught:
+        find_base(brought(site, tmp_path, target), [site])
+    assert r"executes '\x1b[31mx.y\n[/red]', modeling_own.OwnC" in str(caught.value)
+
+
+def test_code_that_the_catalogue_does_not_know(site: Path, tmp_path: Path) -> None:
+    words = "remote code: .* and the shipped catalogue has no such class itself"
+    for trust in (False, True):
+        with pytest.raises(UnsupportedBaseError, match=words):
+            find_base(brought(site, tmp_path), [], trust=trust)
+    brought(site, tmp_path, architectures=["LlamaForCausalLM"], model_type="llama")
+    assert find_base(str(tmp_path), []).class_name == "LlamaForCausalLM"
+
+
 def test_a_class_that_transformers_has_needs_no_trust(
     site: Path, tmp_path: Path
 ) -> None:
@@ -66,6 +82,14 @@ def test_trusted_code_is_no_base_of_what_is_generated(
     words = "OwnModel stands in modeling_own.py of the checkpoint, .*package.module:Own"
     with pytest.raises(UnsupportedBaseError, match=words):
         find_base(brought(site, tmp_path), [site], trust=True)
+
+
+def test_trust_changes_nothing_where_transformers_has_the_class(
+    site: Path, tmp_path: Path
+) -> None:
+    folder = brought(site, tmp_path, architectures=["ToyForCausalLM"], model_type="toy")
+    assert read(folder, [site], trust=True).base.class_name == "OwnModel"
+    assert find_base(folder, [site], trust=True) == find_base(folder, [site])
 
 
 def test_code_of_a_tokenizer_alone_is_not_the_models(

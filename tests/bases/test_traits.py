@@ -23,6 +23,7 @@ def built(
     flags: str = "pass",
     layer: str = "pass",
     kinds: object = None,
+    named: str = "layer_types",
 ) -> Built:
     source = f"""
     from transformers import PretrainedConfig, PreTrainedModel
@@ -34,7 +35,7 @@ def built(
         def __init__(self, **kwargs):
             self.vocab_size = 8
             self.hidden_size = 4
-            self.layer_types = {kinds!r}
+            self.{named} = {kinds!r}
             super().__init__(**kwargs)
 
     class KindLayer(nn.Module):
@@ -50,7 +51,7 @@ def built(
             self.layers = nn.ModuleList([KindLayer()])
 
         def forward(self, {arguments}):
-            return None
+            return self.run(pixel_values)
     """
     (root / "lab").mkdir()
     (root / "lab/kind.py").write_text(dedent(source))
@@ -79,6 +80,19 @@ CACHES: list[tuple[dict[str, object], str]] = [
     (
         {"kinds": MIXED},
         "hybrid: attention and states (2 full_attention, 1 linear_attention)",
+    ),
+    (
+        {"kinds": MIXED, "named": "layers_block_type"},
+        "hybrid: attention and states (2 full_attention, 1 linear_attention)",
+    ),
+    (
+        {"kinds": ("recurrent",), "named": "block_types", "arguments": "input_ids"},
+        "recurrent state, which its layers keep",
+    ),
+    (
+        {"flags": "def generate(self, x): return self.inner.generate(x)"}
+        | {"arguments": "input_ids, pixel_values=None"},
+        "that of the model inside that its generate calls",
     ),
     ({"kinds": ["mamba", "mamba"]}, "hybrid or recurrent state, in past_key_values"),
     ({"flags": "_is_stateful = True"}, "hybrid or recurrent state, in past_key_values"),
@@ -125,6 +139,10 @@ PADDINGS: list[tuple[dict[str, object], str]] = [
             "layer": "x = x * attention_mask.unsqueeze(1)",
         },
         "yes: what padding adds to states is masked",
+    ),
+    (
+        {"kinds": MIXED, "layer": "x = m.eq(0.0) * attention_mask[:, None].eq(0.0)"},
+        "unproved: padding may go through its states",
     ),
     (
         {"flags": "_is_stateful = True"},

@@ -17,6 +17,7 @@ from rlinf_scaffold.bases.weights import (
     Weights,
     read_weights,
     refuse_pickles,
+    refuse_quantized,
 )
 from rlinf_scaffold.errors import UnsupportedBaseError
 
@@ -64,6 +65,7 @@ def test_several_files(tmp_path: Path) -> None:
 TENSORS = st.dictionaries(
     st.text(min_size=1).filter(lambda name: name != "__metadata__"),
     st.tuples(st.sampled_from(sorted(SIZES)), st.lists(st.integers(0, 5), max_size=3)),
+    min_size=1,
     max_size=5,
 )
 
@@ -94,9 +96,11 @@ def test_whatever_is_cut_off_is_noticed(
         read_weights("given", folder)
 
 
+HELD = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
+
+
 def entry(**changed: object) -> bytes:
-    good = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
-    return packed({"a": {**good, **changed}}, 4)
+    return packed({"a": {**HELD, **changed}}, 4)
 
 
 BROKEN = [
@@ -114,7 +118,32 @@ BROKEN = [
     (entry(shape=[True]), "says nothing sensible of 'a'"),
     (entry(data_offsets=[4, 0]), "says nothing sensible of 'a'"),
     (entry(data_offsets=[0]), "says nothing sensible of 'a'"),
-    (entry(data_offsets=[0, 5]), "is truncated: a ends at byte 5 of 4; download it"),
+    (entry(data_offsets=[0, 5]), "says nothing sensible of 'a'"),
+    (entry(shape=[2]), "says nothing sensible of 'a'"),
+    (entry(dtype="XX"), "says nothing sensible of 'a'"),
+    (entry(dtype="F64"), "says nothing sensible of 'a'"),
+    (entry(dtype="F4", shape=[7]), "says nothing sensible of 'a'"),
+    (entry(shape=[2**64, 0], data_offsets=[0, 0]), "says nothing sensible of 'a'"),
+    (entry(dtype="\x1b[31m"), r"{'data_offsets': [0, 4], 'dtype': '\x1b[31m', 'shape'"),
+    (entry(dtype="A" * 9999), "AAA...AAA"),
+    (
+        packed({"a": HELD}, 3),
+        "is truncated: 'a' ends at byte 4 of 3; download it again",
+    ),
+    (packed({"a": HELD}, 9), "no safetensors file: its last 5 bytes are no tensor's"),
+    (packed({"a": HELD, "b": HELD}, 4), "'b' begins at byte 0, and not at 4"),
+    (
+        packed({"a": {**HELD, "data_offsets": [2, 6]}}, 6),
+        "no safetensors file: 'a' begins at byte 2, and not at 0",
+    ),
+    (packed({}), "model.safetensors holds no tensors"),
+    (packed({"__metadata__": {}}), "model.safetensors holds no tensors"),
+    (packed({"__metadata__": [1], "a": HELD}, 4), "__metadata__ is no object of texts"),
+    (
+        packed({"__metadata__": {"a": 1}, "a": HELD}, 4),
+        "is no object of texts: {'a': 1}",
+    ),
+    (packed('{"a": 1}'.encode("utf-16")), "no safetensors file: 'utf-8' codec can't"),
 ]
 
 
@@ -129,13 +158,28 @@ def test_a_broken_file_is_refused(tmp_path: Path, raw: bytes, words: str) -> Non
 
 INDICES = [
     ("{", f"{INDEX} is no JSON: "),
-    ("[]", f"{INDEX} has no weight_map"),
-    ('{"weight_map": []}', f"{INDEX} has no weight_map"),
-    ('{"weight_map": {"a": 1}}', f"{INDEX} names 1, which is no file in the folder"),
-    ('{"weight_map": {"a": "../x"}}', "names '../x', which is no file in the folder"),
+    ("[]", f"{INDEX} has no weight_map that lists tensors"),
+    ('{"weight_map": []}', f"{INDEX} has no weight_map that lists tensors"),
+    ('{"weight_map": {}}', f"{INDEX} has no weight_map that lists tensors"),
     (
         '{"weight_map": {"gone": "model.safetensors"}}',
-        "says that model.safetensors holds gone, and it does not",
+        "says that model.safetensors holds 'gone', and it does not",
+    ),
+    *(
+        (
+            json.dumps({"weight_map": {"a": name}}),
+            f"{INDEX} names {said}, which is no n",
+        )
+        for name, said in (
+            (1, "1"),
+            ("", "''"),
+            ("..", "'..'"),
+            ("../x.safetensors", "'../x.safetensors'"),
+            ("x\0y.safetensors", r"'x\x00y.safetensors'"),
+            ("\ud800.safetensors", r"'\ud800.safetensors'"),
+            ("pytorch_model.bin", "'pytorch_model.bin'"),
+            (f"{'x' * 300}.safetensors", f"'{'x' * 47}...{'x' * 36}.safetensors'"),
+        )
     ),
 ]
 
@@ -155,7 +199,7 @@ def test_a_broken_index_is_refused(tmp_path: Path, text: str, words: str) -> Non
         [],
         ["config.json", "training_args.bin", "optimizer.pt"],
         ["pytorch_model.bin", "model.safetensors"],
-        ["pytorch_model-00001-of-00002.bin", "model-00001-of-00002.safetensors"],
+        ["pytorch_model-00001-of-00002.bin", "model-1-of-2.safetensors", INDEX],
     ],
 )
 def test_no_pickles_but_beside_safetensors(files: list[str]) -> None:
@@ -171,6 +215,9 @@ def test_no_pickles_but_beside_safetensors(files: list[str]) -> None:
             "(pytorch_model-1-of-2.bin and 1 more)",
         ),
         (["consolidated.00.pth"], "(consolidated.00.pth)"),
+        (["pytorch_model.bin", "adapter_model.safetensors"], "(pytorch_model.bin)"),
+        (["pytorch_model.bin", "sub/model.safetensors"], "(pytorch_model.bin)"),
+        (["pytorch_model.bin", "model-1-of-2.safetensors"], "(pytorch_model.bin)"),
     ],
 )
 def test_pickles_alone_are_refused_with_how_to_convert_them(
@@ -182,3 +229,34 @@ def test_pickles_alone_are_refused_with_how_to_convert_them(
     assert f"its weights are pickles {said} without safetensors" in words
     assert "torch.load(weights_only=True)" in words
     assert "import ToyForCausalLM as M; M.from_pretrained('the/base'" in words
+
+
+@pytest.mark.parametrize("name", [SINGLE, INDEX])
+def test_a_file_that_cannot_be_read(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).symlink_to("/proc/self/mem")
+    with pytest.raises(UnsupportedBaseError, match=f"{name} cannot be read: Input/out"):
+        read_weights("given", tmp_path)
+
+
+def test_a_link_to_nowhere_is_a_file_that_is_missing(tmp_path: Path) -> None:
+    (tmp_path / SINGLE).symlink_to("nowhere")
+    assert read(tmp_path) == Weights(files=(), tensors={}, missing=(SINGLE,))
+
+
+@pytest.mark.parametrize("config", [{}, {"quantization_config": None}])
+def test_weights_that_are_not_quantized(config: dict[str, object]) -> None:
+    refuse_quantized("given", config)
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"quant_method": "gptq", "bits": 4}, "json: 'gptq'), and nothing proves that"),
+        ({"bits": 4}, "(quantization_config in config.json: None)"),
+        ("awq", "(quantization_config in config.json: 'awq')"),
+    ],
+)
+def test_weights_that_are_quantized(config: object, said: str) -> None:
+    with pytest.raises(UnsupportedBaseError) as caught:
+        refuse_quantized("given", {"quantization_config": config})
+    assert said in str(caught.value)

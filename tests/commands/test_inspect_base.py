@@ -217,6 +217,29 @@ def test_a_checkout_is_only_read(tmp_path: Path) -> None:
     assert sorted(checkout.root.rglob("*")) == before
 
 
+@pytest.mark.parametrize(
+    ("config", "refused"),
+    [
+        ("{}", ""),
+        (
+            '{"quantization_config": {"quant_method": "awq"}}',
+            "its weights are quantized",
+        ),
+    ],
+)
+def test_says_why_new_model_refuses_it(
+    tmp_path: Path, config: str, refused: str
+) -> None:
+    python = write_zoo(tmp_path, without="transformers")
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    text = f'{{"architectures": ["LlamaForCausalLM"], {config[1:]}'.replace(", }", "}")
+    (folder / "config.json").write_text(text)
+    found = inspect_base(str(folder), None, python)
+    assert found.refused.startswith(refused)
+    assert bool(found.refused) is bool(refused)
+
+
 def test_code_that_is_trusted_is_read_and_gives_no_plan(tmp_path: Path) -> None:
     python = write_zoo(tmp_path)
     (zoo,) = tmp_path.rglob("zoo.py")
@@ -230,5 +253,8 @@ def test_code_that_is_trusted_is_read_and_gives_no_plan(tmp_path: Path) -> None:
     assert (found.base.class_name, found.base.hidden_size) == ("ZooForCausalLM", 24)
     assert found.findings == ("it has no weights: config.json alone was read",)
     assert {fact.name for fact in found.facts} >= {"class", "cache", "remote_code"}
+    assert found.refused.startswith(
+        "ZooForCausalLM stands in modeling_zoo.py of the ch"
+    )
     with pytest.raises(UnsupportedBaseError, match="stands in modeling_zoo"):
         inspect_base(str(folder), None, python, TRAINING, trust=True)

@@ -18,6 +18,7 @@ from rlinf_scaffold.memory.plan import Cluster, Plan, plan_memory
 from rlinf_scaffold.memory.shares import Batch
 from rlinf_scaffold.report.base import base_document, base_text
 
+SCHEMA = Path(__file__).parents[2] / "docs/inspect-base.schema.json"
 BASE = replace(LLAMA, class_name="[Llama]ForCausalLM", hidden_size=4096)
 
 
@@ -99,6 +100,27 @@ def test_says_which_folder_it_was_read_from_and_what_is_odd() -> None:
     assert lines[-1] == "! It has no [weights]."
 
 
+@pytest.mark.parametrize(
+    ("quoted", "shown_as"),
+    [("\x1b[31m", r"\x1b[31m"), ("\ud800", r"\ud800"), ("a\tb", r"a\tb"), ("é", "é")],
+)
+def test_what_others_wrote_moves_no_terminal(quoted: str, shown_as: str) -> None:
+    facts = (Fact("tokenizer", quoted, f"from {quoted}"),)
+    base = replace(BASE, checkpoint=quoted)
+    inspection = replace(inspection_of(), base=base, facts=facts, findings=(quoted,))
+    assert shown(inspection).splitlines() == [
+        f"[Llama]ForCausalLM (llama), {shown_as}",
+        f"  tokenizer  {shown_as}  (from {shown_as})",
+        f"! {shown_as}",
+    ]
+
+
+def test_says_why_new_model_refuses_it() -> None:
+    inspection = replace(inspection_of(), refused="it is [odd].")
+    assert shown(inspection) == f"{HEAD}! new-model refuses it: it is [odd].\n"
+    assert base_document(inspection)["refused"] == "it is [odd]."
+
+
 def test_shows_the_units_and_what_each_rank_holds() -> None:
     text = shown(inspection_of(PLAN))
     assert text.startswith(HEAD + MEMORY)
@@ -131,7 +153,9 @@ def test_the_tables_fit_a_terminal() -> None:
 def test_the_document_has_bytes_and_elements() -> None:
     inspection = replace(inspection_of(PLAN), checkout=Checkout(Path("/rl")))
     document = json.loads(json.dumps(base_document(inspection)))
-    assert document.keys() == {"checkout", "base", "facts", "findings", "memory"}
+    schema = json.loads(SCHEMA.read_text("utf-8"))
+    assert [*document] == schema["oneOf"][0]["required"]
+    assert document["refused"] is None
     assert list(document["facts"]) == [fact.name for fact in FACTS]
     assert document["facts"]["lora_targets"] == {
         "value": ["q_proj", "v_proj"],
