@@ -34,7 +34,8 @@ def resolve(tree: Tree, spec: ModelSpec, base: Base) -> Job:
         SourceSyntaxError: a file that must be read does not parse.
         NameTakenError: the name means something else here.
         UnsupportedBaseError: workers here do not give a model what the base takes.
-        InvalidAnswerError: workers here cannot score what the head answers.
+        InvalidAnswerError: workers here cannot score what the head answers, or the base
+            lacks what an answer needs.
     """
     layout = detect_layout(tree)
     contract = detect_contract(tree)
@@ -42,6 +43,15 @@ def resolve(tree: Tree, spec: ModelSpec, base: Base) -> Job:
     if not head.answers_in_logits and spec.action_bins != DEFAULT_BINS:
         reason = f"{spec.head} has no bins: leave it out, or choose --head tokens"
         raise InvalidAnswerError("--action-bins", spec.action_bins, reason)
+    if head.answers_in_logits and spec.action_bins >= base.vocab_size:
+        reason = (
+            f"each is a token, and {base.class_name} has {base.vocab_size}, which "
+            "prompts need, too"
+        )
+        raise InvalidAnswerError("--action-bins", spec.action_bins, reason)
+    if spec.lora and not base.lora_targets:
+        reason = f"{base.class_name} has no linear layers that LoRA could adapt"
+        raise InvalidAnswerError("--lora", spec.lora, reason)
     if contract.prepares_observations and not head.answers_in_logits:
         reason = (
             "workers of this RLinf compute log-probabilities themselves, from logits of "

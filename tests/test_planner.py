@@ -14,6 +14,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -185,6 +186,33 @@ def test_refuses_heads_that_workers_cannot_score(layout: str, head: str) -> None
     )
 
 
+LACKING: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    (
+        {"action_bins": 32000},
+        {"vocab_size": 32000},
+        "--action-bins 32000: each is a token, and LlamaForCausalLM has 32000, which "
+        "prompts need, too",
+    ),
+    (
+        {"lora": True},
+        {"lora_targets": ()},
+        "--lora True: LlamaForCausalLM has no linear layers that LoRA could adapt",
+    ),
+]
+
+
+@pytest.mark.parametrize(("answers", "facts", "message"), LACKING)
+def test_refuses_answers_that_a_base_has_nothing_for(
+    answers: dict[str, Any], facts: dict[str, Any], message: str
+) -> None:
+    tree = TREES["registry"]
+    base = replace(LLAMA, **facts)
+    resolve(tree, FOO, replace(LLAMA, vocab_size=257))
+    with pytest.raises(InvalidAnswerError) as refused:
+        resolve(tree, replace(FOO, **answers), base)
+    assert str(refused.value) == message
+
+
 @pytest.mark.parametrize("layout", sorted(TREES.keys() - SEEING))
 def test_refuses_states_that_workers_do_not_hand_over(layout: str) -> None:
     with pytest.raises(InvalidAnswerError) as refused:
@@ -291,6 +319,8 @@ def all_answers(layout: str) -> Iterator[tuple[str, ModelSpec, Base]]:
         yield f"on {name}", LONG, base
     for model_type in FAMILIES if layout in SEEING else ():
         yield f"on {model_type}", LONG, sees(model_type)
+    cached = replace(BASES["long"], forward_arguments=("input_ids", "attention_mask"))
+    yield "on a long name that decides", LONG, cached
 
 
 @layouts

@@ -158,6 +158,7 @@ def read_own(site: Path, folder: Path, source: str, name: str) -> Base:
         ("inputs['position_ids'] = None", True),
         ("inputs.pop('position_ids', None)", True),
         ("if positions: inputs.pop('position_ids')", True),
+        ("inputs['position_ids'] = create_position_ids(inputs)", True),
     ],
 )
 def test_positions_that_generation_drops_are_computed(
@@ -214,3 +215,90 @@ class MineForCausalLM(ToyForCausalLM):
 """
     base = read_own(site, tmp_path, source, "MineForCausalLM")
     assert base.layer_classes == ("ZambaMambaDecoderLayer",)
+
+
+KINDS = """
+import torch
+from torch import nn
+from transformers.generation import GenerationMixin
+from transformers.models.toy.configuration_toy import ToyConfig
+from transformers.models.toy.modeling_toy import ToyPreTrainedModel
+
+class MineAttentionLayer(nn.Module):
+    {attention}
+
+class MineMambaLayer(nn.Module):
+    {mamba}
+
+class MineForCausalLM(ToyPreTrainedModel, GenerationMixin):
+    _no_split_modules = ["MineAttentionLayer", "MineMambaLayer"]
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.layers = nn.ModuleList([MineAttentionLayer(), MineMambaLayer()])
+        self.lm_head = nn.Linear(1, 1)
+
+    def _init_weights(self, module):
+        {init}
+
+    def forward(self, input_ids=None, past_key_values=None):
+        {forward}
+"""
+BOTH = ("MineAttentionLayer", "MineMambaLayer")
+PLAIN = dict.fromkeys(("attention", "mamba", "init", "forward"), "pass")
+MASKS = "def forward(self, attention_mask): attention_mask.shape[0] > 1"
+FACTS: list[tuple[str, str, dict[str, object]]] = [
+    ("init", "pass", {}),
+    ("init", "isinstance(module, MineMambaLayer)", {}),
+    ("forward", "isinstance(input_ids, torch.Tensor)", {}),
+    ("forward", "isinstance(input_ids)", {}),
+    (
+        "forward",
+        "[isinstance(it, MineMambaLayer) for it in self.layers]",
+        {"layer_classes": ("MineAttentionLayer",)},
+    ),
+    ("mamba", MASKS, {"reads_lone_padding": True}),
+    (
+        "mamba",
+        "def _setup_cache(self): self.recurrent_states = None",
+        {"keeps_states": True},
+    ),
+]
+
+
+@pytest.mark.parametrize(("place", "line", "facts"), FACTS)
+def test_what_layers_do(
+    site: Path, tmp_path: Path, place: str, line: str, facts: dict[str, object]
+) -> None:
+    source = KINDS.format(**{**PLAIN, place: line})
+    base = read_own(site, tmp_path, source, "MineForCausalLM")
+    usual: dict[str, object] = {
+        "layer_classes": BOTH,
+        "keeps_states": False,
+        "reads_lone_padding": False,
+    }
+    assert {name: getattr(base, name) for name in usual} == usual | facts
+
+
+@pytest.mark.parametrize(
+    ("sign", "refused"), [("nn.init.orthogonal_(self.weight)", True), ("pass", False)]
+)
+def test_layers_that_training_cannot_repeat(
+    site: Path, tmp_path: Path, sign: str, refused: bool
+) -> None:
+    source = KINDS.format(**{**PLAIN, "init": sign})
+    own = "class MineConfig(ToyConfig):\n    model_type = 'rwkv'\n\nclass MineForCausalLM("
+    source = source.replace("class MineForCausalLM(", own).replace(
+        "    _no_split",
+        "    config: MineConfig\n    config_class = MineConfig\n    _no_split",
+    )
+    if not refused:
+        assert read_own(site, tmp_path, source, "MineForCausalLM").model_type == "rwkv"
+        return
+    with pytest.raises(UnsupportedBaseError, match="torch has not for bfloat16"):
+        read_own(site, tmp_path, source, "MineForCausalLM")
+
+
+def test_configuration_that_no_table_lists(site: Path) -> None:
+    assert not read(site, "ToyForCausalLM").unlisted_config
+    assert read(site, "HybridV1LMHeadModel").unlisted_config

@@ -287,6 +287,26 @@ def test_a_processor_that_cannot_be_made(
         refuse_modality(Library(()), "Qwen", replace(QWEN, processor=processor))
 
 
+@pytest.mark.parametrize(
+    ("code", "is_refused"), [("def replace_image_token(): pass", False), ("", True)]
+)
+def test_a_processor_that_an_older_transformers_has_otherwise(
+    code: str, is_refused: bool, tmp_path: Path
+) -> None:
+    package = tmp_path / "transformers/models/mine"
+    package.mkdir(parents=True)
+    (tmp_path / "transformers/__init__.py").touch()
+    source = f"{code}\n\nclass MineProcessor: pass\n"
+    (package / "processing_mine.py").write_text(source)
+    base = replace(QWEN, model_type="got_ocr2", processor_class="MineProcessor")
+    if not is_refused:
+        refuse_modality(Library((tmp_path,)), "Qwen", base)
+        return
+    for library in (Library((tmp_path,)), Library(())):
+        with pytest.raises(UnsupportedBaseError, match="puts no images into a prompt"):
+            refuse_modality(library, "Qwen", base)
+
+
 def test_a_text_model_needs_nothing() -> None:
     refuse_modality(Library(()), "Llama", ARCHETYPES[0].base)
 
