@@ -295,7 +295,8 @@ def test_a_processor_that_an_older_transformers_has_otherwise(
 ) -> None:
     package = tmp_path / "transformers/models/mine"
     package.mkdir(parents=True)
-    (tmp_path / "transformers/__init__.py").touch()
+    for file in (*LIBRARY, "torchvision.py"):
+        (tmp_path / file).touch()
     source = f"{code}\n\nclass MineProcessor: pass\n"
     (package / "processing_mine.py").write_text(source)
     base = replace(QWEN, model_type="got_ocr2", processor_class="MineProcessor")
