@@ -50,9 +50,9 @@ def test_says_what_depends_on_the_answers(
 
 
 def test_names_the_numbers_and_where_they_stand() -> None:
-    base = replace(LLAMA, hidden_size=64, vocab_size=99)
+    base = replace(LLAMA, hidden_size=64, vocab_size=999)
     text = " ".join(said_of("documented", ModelSpec(name="foo"), base))
-    assert "hidden_size 64 and vocab_size 99 in examples/embodiment/config" in text
+    assert "hidden_size 64 and vocab_size 999 in examples/embodiment/config" in text
     assert "the defaults of LlamaConfig" in text
 
 

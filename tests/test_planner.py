@@ -473,7 +473,9 @@ def test_refuses_other_answers(layout: str, key: str, value: object) -> None:
 @layouts
 def test_names_every_answer_that_differs(layout: str) -> None:
     after = applied(layout)
-    other = replace(LLAMA, class_name="OtherForCausalLM", hidden_size=64, vocab_size=9)
+    other = replace(
+        LLAMA, class_name="OtherForCausalLM", hidden_size=64, vocab_size=999
+    )
     with pytest.raises(AnswersChangedError) as caught:
         plan_for(after, replace(FOO, value_head=False), other)
     recipe = "examples/embodiment/config/maniskill_{}_openvla.yaml"
@@ -482,7 +484,7 @@ def test_names_every_answer_that_differs(layout: str) -> None:
         f"recipe was {recipe.format('ppo')!r}, now {recipe.format('grpo')!r}",
         "base was 'LlamaForCausalLM', now 'OtherForCausalLM'",
         "hidden_size was 4096, now 64",
-        "vocab_size was 32000, now 9",
+        "vocab_size was 32000, now 999",
     )
 
 

@@ -93,6 +93,10 @@ MODELS = """
 from torch import nn
 
 
+class GenerationMixin:
+    pass
+
+
 class PreTrainedModel(nn.Module):
     _no_split_modules = None
 
@@ -107,7 +111,7 @@ MODEL_FOR_CAUSAL_LM_MAPPING_NAMES = {"zoo": "ZooForCausalLM"}
 
 ZOO = """
 from torch import nn
-from transformers import PretrainedConfig, PreTrainedModel
+from transformers import GenerationMixin, PretrainedConfig, PreTrainedModel
 
 
 class ZooConfig(PretrainedConfig):
@@ -137,7 +141,7 @@ class ZooBody(nn.Module):
         )
 
 
-class ZooForCausalLM(PreTrainedModel):
+class ZooForCausalLM(PreTrainedModel, GenerationMixin):
     config_class = ZooConfig
 
     def __init__(self, config):
@@ -227,7 +231,7 @@ FILES = {
     "torch/nn.py": NN,
     "transformers/__init__.py": (
         "from .configuration_utils import PretrainedConfig\n"
-        "from .modeling_utils import PreTrainedModel\n"
+        "from .modeling_utils import GenerationMixin, PreTrainedModel\n"
     ),
     "transformers/configuration_utils.py": CONFIGURATIONS,
     "transformers/modeling_utils.py": MODELS,

@@ -96,7 +96,6 @@ def test_inspect_refuses_ranks_for_nothing(
         ("org/name", 31, "is not in the cache"),
         ("broken", 6, "config.json is no JSON"),
         ("remote", 6, "executes modeling_x.X (it holds modeling_x.py)"),
-        ("pickled", 6, "its weights are pickles (pytorch_model.bin)"),
     ],
 )
 def test_inspect_says_in_one_line_why_a_base_is_refused(
@@ -106,12 +105,11 @@ def test_inspect_says_in_one_line_why_a_base_is_refused(
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
     remote = '{"auto_map": {"AutoModel": "modeling_x.X"}, "architectures": ["X"]}'
-    texts = {"broken": "{", "remote": remote, "pickled": "{}"}
+    texts = {"broken": "{", "remote": remote}
     for name, text in texts.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.json").write_text(text)
     (tmp_path / "remote/modeling_x.py").touch()
-    (tmp_path / "pickled/pytorch_model.bin").touch()
     ended = rlinf_scaffold("inspect", "--base", base, "--python", write_zoo(tmp_path))
     assert (ended.code, ended.out) == (code, "")
     assert ended.err.startswith("error: ")

@@ -223,7 +223,7 @@ def test_a_checkpoint_of_other_sizes_is_another_answer(
 def test_the_class_alone_is_the_checkpoint_given_before(
     request_: Request, tmp_path: Path
 ) -> None:
-    folder = checkpoint(tmp_path / "a", hidden_size=64, vocab_size=100)
+    folder = checkpoint(tmp_path / "a", hidden_size=64, vocab_size=1000)
     first = scaffold(replace(request_, base=folder))
     again = scaffold(request_)
     assert again.job.base == first.job.base
