@@ -33,8 +33,8 @@ class Rules:
         imposed: settings without which rollout and training would disagree.
         widened: layers that compute in float32 with weights that FSDP casts, each as
             ``Class.name`` of what it is a part of.
-        undivided: classes of layers of which several have the same weights, so that none
-            may be a unit of FSDP.
+        undivided: classes of layers of which several have the same weights, or some never
+            run, so that none may be a unit of FSDP.
         settings: what makes it tiny besides its sizes, by the dotted path of a setting;
             its configuration decides on those that are None.
     """

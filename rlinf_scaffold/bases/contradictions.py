@@ -17,7 +17,7 @@ from rlinf_scaffold.bases.autos import (
 from rlinf_scaffold.bases.checkpoints import FILE, Checkpoint, code_beside
 from rlinf_scaffold.bases.facts import Built
 from rlinf_scaffold.bases.library import Library
-from rlinf_scaffold.bases.values import UNKNOWN, Instance, is_config, is_plain
+from rlinf_scaffold.bases.values import UNKNOWN, Instance, configurations, is_plain
 from rlinf_scaffold.bases.weights import Weights
 from rlinf_scaffold.errors import UnsupportedBaseError, quoted
 from rlinf_scaffold.spec import Base
@@ -72,7 +72,7 @@ def refuse_config(
     """
     _refuse_type(library, checkpoint, built)
     read = built.interpreter.attribute
-    for path, config in _configs(built.config):
+    for path, config in configurations(built.config):
         said, usually = partial(read, config), partial(read, _at(usual, path))
         where = f" in {path}" if path else ""
         _refuse_sizes(checkpoint.folder, where, said, usually)
@@ -188,13 +188,6 @@ def _refuse_type(library: Library, checkpoint: Checkpoint, built: Built) -> None
         f"its architecture {built.cls.name} is built on {own.name} ({expected!r})"
     )
     _refuse(checkpoint.folder, reason)
-
-
-def _configs(config: Instance, path: str = "") -> Iterator[tuple[str, Instance]]:
-    yield path, config
-    for name, value in config.attributes.items():
-        if isinstance(value, Instance) and is_config(value):
-            yield from _configs(value, f"{path}.{name}".strip("."))
 
 
 def _at(config: Instance, path: str) -> Instance | None:

@@ -40,7 +40,13 @@ from rlinf_scaffold.bases.refusals import (
     sees,
 )
 from rlinf_scaffold.bases.tables import read_tables
-from rlinf_scaffold.bases.values import Instance, Made, is_config, options_of
+from rlinf_scaffold.bases.values import (
+    Instance,
+    Made,
+    configurations,
+    is_config,
+    options_of,
+)
 from rlinf_scaffold.errors import UnsupportedBaseError
 from rlinf_scaffold.families import family_of
 from rlinf_scaffold.spec import Base
@@ -53,6 +59,8 @@ _SIZE: Final = "hidden_size"
 _MASKED_BATCH: Final = "attention_mask.shape[0] > 1"
 # Where layers keep states themselves, and not in a cache.
 _KEPT_STATES: Final = "self.recurrent_states = None"
+_HEARS: Final = re.compile(r"\b(audio|sound|speech)")
+_GIVES_POSITIONS: Final = "_prepare_position_ids_for_generation"  # as transformers 5
 _DROPPED_POSITIONS: Final = re.compile(
     r"\w+\.pop\('position_ids'.*\)|\w+\['position_ids'\] = None"
 )
@@ -136,6 +144,7 @@ class Reader:
         """Return the facts of what was built; raises as ``read`` does."""
         interpreter, config_class = built.interpreter, built.config_class
         config, decoder, model = built.config, built.decoder, built.model
+        given = self._gives_positions()
         base = Base(
             class_name=built.cls.name,
             module=self._home(built.cls),
@@ -151,7 +160,7 @@ class Reader:
             text_config=built.path,
             decoder_switch=asks_for_decoder(built.cls.node),
             mrope=delegates(self.library, built.cls)
-            or any(_numbers_tokens(part) for part in instances(model)),
+            or any(_numbers_tokens(part, given) for part in instances(model)),
             keeps_states=any(_KEPT_STATES in text for text in sources(model)),
             reads_lone_padding=any(_MASKED_BATCH in text for text in sources(model)),
             unlisted_config=self._is_unlisted(config_class, interpreter),
@@ -161,8 +170,7 @@ class Reader:
             return self._seeing(interpreter, base, model, decoder)
         names = repeated_layers(interpreter, model, config)
         names = names or layers(interpreter, model, config)
-        shared = text_rules().undivided.get(base.model_type, ())
-        own = names.difference(shared)
+        own = names.difference(text_rules().undivided.get(base.model_type, ()))
         return self._with_layers(base, model, own.difference(_told_apart(model, own)))
 
     def _seeing(
@@ -173,12 +181,13 @@ class Reader:
         inside = [found for found in towers(model) if found[1] is not own]
         tower = next((t for t, config in inside if config is decoder), model)
         names = repeated_layers(interpreter, tower, decoder)
+        others = _hearing(own) | {decoder}
         vision = {
             name
             for t, config in inside
-            if config is not decoder
+            if config not in others
             for name in repeated_layers(interpreter, t, config)
-        }
+        }.difference(text_rules().undivided.get(base.model_type, ()))
         family = family_of(base.model_type)
         processor = (
             family.processor_class
@@ -291,6 +300,13 @@ class Reader:
         text = module.path.read_text("utf-8") if module else ""
         return f'"{name}"' in text
 
+    def _gives_positions(self) -> bool:
+        """Whether what prepares inputs for generation is given positions."""
+        folder = self.library.transformers
+        utils = folder / "generation" / "utils.py" if folder else None
+        text = utils.read_text("utf-8") if utils and utils.is_file() else ""
+        return _GIVES_POSITIONS in text
+
     def _is_unlisted(self, config_class: Class, interpreter: Interpreter) -> bool:
         kind = _text(interpreter.class_value(config_class, "model_type"))
         listed = autos.config_class(self.library, kind)
@@ -378,12 +394,18 @@ def _has_head(part: Instance) -> bool:
     return _HEAD in part.attributes or "get_output_embeddings" in methods
 
 
-def _numbers_tokens(part: Instance) -> bool:
+def _numbers_tokens(part: Instance, given: bool) -> bool:
     """Whether a part computes positions, or has generation hand on none."""
     return _has_rope_index(part) or any(
-        _drops_positions(owner.methods.get("prepare_inputs_for_generation"))
+        _drops_positions(owner.methods.get("prepare_inputs_for_generation"), given)
         for owner in part.owners()
     )
+
+
+def _hearing(config: object) -> set[Instance]:
+    """Return the configurations of what hears, whose layers no policy runs."""
+    inside = configurations(config) if isinstance(config, Instance) else ()
+    return {found for path, found in inside if _HEARS.search(path)}
 
 
 def _has_rope_index(part: Instance) -> bool:
@@ -411,13 +433,18 @@ def _normalizes_batches(model: Instance) -> bool:
     return any("BatchNorm" in part.callee.name for part in made)
 
 
-def _drops_positions(prepare: ast.FunctionDef | None) -> bool:
-    """Whether generation is handed inputs without positions, by a method of its own."""
+def _drops_positions(prepare: ast.FunctionDef | None, given: bool) -> bool:
+    """Whether generation is handed inputs without positions, by a method of its own.
+
+    Args:
+        prepare: the method, if there is one.
+        given: whether it gets positions, which it may hand on with all else.
+    """
     if prepare is None:
         return False
     told = ast.unparse(prepare)
     if "super()" not in told and "position_ids" not in told:
-        return True
+        return not (given and "kwargs.items()" in told)
     if "create_position_ids" in told:  # as the embeddings do where they get none
         return True
     return any(

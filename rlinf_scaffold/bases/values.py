@@ -217,6 +217,14 @@ def is_config(instance: Instance) -> bool:
     return any(_leaf(ancestor) in CONFIG_ROOTS for ancestor in instance.lineage)
 
 
+def configurations(config: Instance, path: str = "") -> Iterator[tuple[str, Instance]]:
+    """Yield a configuration and those inside, each with its dotted path from the first."""
+    yield path, config
+    for name, value in config.attributes.items():
+        if isinstance(value, Instance) and is_config(value):
+            yield from configurations(value, f"{path}.{name}".strip("."))
+
+
 def is_layer(value: Made | External) -> bool:
     """Whether something external is sure to be an object: a layer of torch."""
     name = value.callee.name if isinstance(value, Made) else value.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -149,22 +150,7 @@ def read_own(site: Path, folder: Path, source: str, name: str) -> Base:
     return Reader(library, name).read(cls, {"vocab_size": 9})
 
 
-@pytest.mark.parametrize(
-    ("line", "computes"),
-    [
-        ("pass", True),
-        ("inputs['position_ids'] = positions", False),
-        ("positions = inputs['position_ids']", False),
-        ("inputs['position_ids'] = None", True),
-        ("inputs.pop('position_ids', None)", True),
-        ("if positions: inputs.pop('position_ids')", True),
-        ("inputs['position_ids'] = create_position_ids(inputs)", True),
-    ],
-)
-def test_positions_that_generation_drops_are_computed(
-    site: Path, tmp_path: Path, line: str, computes: bool
-) -> None:
-    source = f"""
+GENERATES = """
 from torch import nn
 from transformers.generation import GenerationMixin
 from transformers.models.see.configuration_see import SeeVisionConfig
@@ -185,7 +171,42 @@ class SeeAnew(SeePreTrainedModel, GenerationMixin):
         {line}
         return inputs
 """
+
+
+@pytest.mark.parametrize(
+    ("line", "computes"),
+    [
+        ("pass", True),
+        ("inputs['position_ids'] = positions", False),
+        ("positions = inputs['position_ids']", False),
+        ("inputs['position_ids'] = None", True),
+        ("inputs.pop('position_ids', None)", True),
+        ("if positions: inputs.pop('position_ids')", True),
+        ("inputs['position_ids'] = create_position_ids(inputs)", True),
+        ("inputs = {key: value for key, value in kwargs.items()}", True),
+    ],
+)
+def test_positions_that_generation_drops_are_computed(
+    site: Path, tmp_path: Path, line: str, computes: bool
+) -> None:
+    source = GENERATES.format(line=line)
     assert read_own(site, tmp_path, source, "SeeAnew").mrope is computes
+
+
+def test_positions_that_generation_is_given_may_be_handed_on(
+    site: Path, tmp_path: Path
+) -> None:
+    own = shutil.copytree(site, tmp_path / "site")
+    line = "inputs = {key: value for key, value in kwargs.items()}"
+    source = GENERATES.format(line=line)
+    assert read_own(own, tmp_path, source, "SeeAnew").mrope
+    generation = own / "transformers/generation"
+    generation.mkdir(exist_ok=True)
+    given = "class GenerationMixin:\n    def _prepare_position_ids_for_generation(self): ..."
+    (generation / "utils.py").write_text(given)
+    assert not read_own(own, tmp_path, source, "SeeAnew").mrope
+    dropping = GENERATES.format(line="inputs = {}")
+    assert read_own(own, tmp_path, dropping, "SeeAnew").mrope
 
 
 def test_layers_that_share_weights_are_no_units(site: Path, tmp_path: Path) -> None:
@@ -302,3 +323,43 @@ def test_layers_that_training_cannot_repeat(
 def test_configuration_that_no_table_lists(site: Path) -> None:
     assert not read(site, "ToyForCausalLM").unlisted_config
     assert read(site, "HybridV1LMHeadModel").unlisted_config
+
+
+@pytest.mark.parametrize(
+    ("name", "units"), [("audio_config", ()), ("ear_config", ("EarBlock",))]
+)
+def test_layers_that_hear_are_no_units(
+    old_site: Path, tmp_path: Path, name: str, units: tuple[str, ...]
+) -> None:
+    source = f"""
+from torch import nn
+from transformers.models.see.configuration_see import SeeConfig, SeeVisionConfig
+from transformers.models.see.modeling_see import (
+    SeeForConditionalGeneration, SeePreTrainedModel,
+)
+
+class MineConfig(SeeConfig):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.{name} = SeeVisionConfig()
+
+class EarBlock(nn.Module):
+    pass
+
+class Ear(SeePreTrainedModel):
+    config: SeeVisionConfig
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.blocks = nn.ModuleList([EarBlock() for _ in range(config.depth)])
+
+class Mine(SeeForConditionalGeneration):
+    config: MineConfig
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.ear = Ear(config.{name})
+"""
+    base = read_own(old_site, tmp_path, source, "Mine")
+    assert base.vision_layer_classes == (*units, "SeeBlock")
+    assert base.layer_classes == (*units, "SeeBlock", "ToyLayer")
