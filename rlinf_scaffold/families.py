@@ -48,6 +48,7 @@ class Family:
         told: what its processor is told with each prompt, besides what it is set to.
         mark: what its tokenizers write before a text, and its processor takes away.
         uncached: whether it generates other tokens from its cache where prompts are padded.
+        cached: whether it generates from its cache alone.
         packages: what it imports that transformers does not depend on.
         requires: what the code of its processor says, and why there is no policy where it
             does not.
@@ -76,6 +77,7 @@ class Family:
     told: Settings = field(default_factory=dict)
     mark: str = ""
     uncached: bool = False
+    cached: bool = False
     packages: tuple[str, ...] = ()
     requires: tuple[str, str] = ("", "")
     refusal: str = ""

@@ -92,9 +92,9 @@ def open_window(text: str, path: PurePosixPath, node: ast.stmt) -> Window:
     except cst.ParserSyntaxError as error:
         raise SourceSyntaxError(path, first + 1, error.message) from error
     styled = module.with_changes(default_indent=_indent(text, path))
-    if styled.code == code:  # else the statement has an indentation of its own
+    if styled.code == code:
         module = styled
-    if module.code != code:
+    elif module.code != code:  # and not for an indentation of its own
         reason = "a form feed or lone carriage return there would be lost"
         raise SourceSyntaxError(path, first + 1, reason)
     before, after = "".join(lines[:first]), "".join(lines[last:])

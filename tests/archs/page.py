@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from archs.entries import LISTS, Entry
-from archs.running import Result
+from archs.running import Result, parse_result
 
 HEAD = """# Which bases are covered
 
@@ -45,14 +45,20 @@ class Covered:
 
 def totals(covered: Sequence[Covered]) -> Iterator[Sequence[str]]:
     """Yield a row for each list and each transformers."""
-    yield ("List", "transformers", "Entries", *OUTCOMES, "pass, %")
+    shares = ("pass, %", f"of those in {covered[0].version}, %")
+    yield ("List", "transformers", "Entries", *OUTCOMES, *shares)
     for kind in LISTS:
         for it in covered:
-            results = [r for entry, r in it.results.items() if entry.list == kind]
-            counts = [sum(r.outcome == o for r in results) for o in OUTCOMES]
-            share = 100 * counts[0] / max(1, len(results))
-            numbers = (str(count) for count in (len(results), *counts))
-            yield (kind, it.version, *numbers, f"{share:.1f}")
+            listed = {e: r.outcome for e, r in it.results.items() if e.list == kind}
+            common = [listed[entry] for entry in covered[0].results if entry in listed]
+            outcomes = [*listed.values()]
+            counts = (str(outcomes.count(each)) for each in OUTCOMES)
+            numbers = (str(len(outcomes)), *counts, _share(outcomes), _share(common))
+            yield (kind, it.version, *numbers)
+
+
+def _share(outcomes: Sequence[str]) -> str:
+    return f"{100 * outcomes.count(OUTCOMES[0]) / max(1, len(outcomes)):.1f}"
 
 
 def render(covered: Sequence[Covered]) -> str:
@@ -111,6 +117,22 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def line(cells: Iterable[str]) -> str:
     """Return a line of a table."""
     return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
+
+
+def from_json(text: str) -> list[Covered]:
+    """Return what such a page was written from."""
+    return [
+        Covered(
+            it["packages"],
+            {
+                Entry(row.pop("list"), row.pop("model_type"), row.pop("class_name")): (
+                    parse_result(row)
+                )
+                for row in it["entries"]
+            },
+        )
+        for it in json.loads(text)
+    ]
 
 
 def as_json(covered: Sequence[Covered]) -> str:

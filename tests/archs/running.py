@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from archs.entries import Entry
 from warm.runs import Candidate, Ended, digest, prove, versions_of
@@ -124,7 +125,7 @@ def cover(
             f"{digest(planned.tree, versions, *strategies)}.json"
         )
         if kept[class_name].is_file():
-            results[class_name] = parse_result(kept[class_name].read_text())
+            results[class_name] = parse_result(json.loads(kept[class_name].read_text()))
         else:
             wanted.append(_candidate(class_name, planned, strategies))
 
@@ -142,9 +143,8 @@ def cover(
     }
 
 
-def parse_result(text: str) -> Result:
+def parse_result(fields: Mapping[str, Any]) -> Result:
     """Return a result that was kept as JSON."""
-    fields = json.loads(text)
     return Result(
         **{
             key: tuple(value) if isinstance(value, list) else value

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from archs.entries import Entry, read_entries
-from archs.page import Covered, as_json, render, totals
+from archs.page import Covered, as_json, from_json, render, totals
 from archs.running import (
     SPEC,
     STRATEGIES,
@@ -29,6 +29,7 @@ MODEL_FOR_CAUSAL_LM_MAPPING_NAMES = OrderedDict(
 )
 MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES = OrderedDict([("see", "SeeForBoth")])
 """
+PAGE = Path(__file__).parents[2] / "docs" / "coverage.md"
 LLAMA = Entry("causal-lm", "llama", "LlamaForCausalLM")
 HELD = Proof(name="a", outcome="passed")
 MEASURED = Proof(
@@ -94,7 +95,7 @@ def test_a_base_is_planned_in_memory_and_judged() -> None:
     result = judge(planned, candidate, Ended(0, 2.0, 5 << 20, (HELD, HELD), ""))
     assert (result.outcome, result.proofs, result.peak_mib) == ("pass", 2, 5)
     assert result.layer_classes == ("LlamaDecoderLayer",)
-    assert parse_result(json.dumps(asdict(result))) == result
+    assert parse_result(json.loads(json.dumps(asdict(result)))) == result
 
 
 def test_every_base_meets_fsdp2_and_a_third_of_them_fsdp1() -> None:
@@ -115,8 +116,8 @@ def test_the_page_counts_and_lists() -> None:
         covered("4.1", Result(outcome="refused", reason="it | cannot")),
     ]
     assert list(totals(runs))[1:3] == [
-        ("causal-lm", "5.1", "1", "1", "0", "0", "100.0"),
-        ("causal-lm", "4.1", "1", "0", "1", "0", "0.0"),
+        ("causal-lm", "5.1", "1", "1", "0", "0", "100.0", "100.0"),
+        ("causal-lm", "4.1", "1", "0", "1", "0", "0.0", "0.0"),
     ]
     row = "| llama | LlamaForCausalLM | pass | refused: it &#124; cannot | A, B |  | 3 | 70 |"
     assert row in render(runs).splitlines()
@@ -127,6 +128,30 @@ def test_the_page_counts_and_lists() -> None:
         "lora_targets": [],
         "strategies": [],
     }
+
+
+def test_what_only_an_older_release_lists_is_counted_apart() -> None:
+    passed, refused = Result(outcome="pass"), Result(outcome="refused", reason="gone")
+    old = Entry("causal-lm", "mega", "MegaForCausalLM")
+    older = Covered({"transformers": "4.1"}, {LLAMA: passed, old: refused})
+    rows = list(totals([covered("5.1", passed), older]))
+    assert rows[0][-1] == "of those in 5.1, %"
+    assert rows[2] == ("causal-lm", "4.1", "2", "1", "1", "0", "50.0", "100.0")
+
+
+def test_the_page_is_what_its_json_says_and_keeps_its_promise() -> None:
+    text = PAGE.with_suffix(".json").read_text("utf-8")
+    runs = from_json(text)
+    assert as_json(runs) == text
+    assert render(runs) == PAGE.read_text("utf-8")
+    shares = {row[:2]: float(row[-1]) for row in list(totals(runs))[1:]}
+    newest, older = (it.version for it in runs)
+    assert shares["causal-lm", newest] >= 95
+    assert shares["image-text-to-text", newest] >= 85
+    assert {older, newest} == {version for _, version in shares}
+    assert all(
+        r.outcome != "fail" or r.reason for it in runs for r in it.results.values()
+    )
 
 
 @pytest.mark.smoke
