@@ -844,13 +844,14 @@ def measure_noise(policy: Any) -> float:
     import torch
 
     if not MODEL_PATH:
-        answers = []
-        for use_cache in (False, True):
+        answers: dict[bool, list[torch.Tensor]] = {False: [], True: []}
+        for use_cache, rollouts in answers.items():
             policy.generation_config.use_cache = use_cache
-            result = roll_out(policy, TASKS[:1], do_sample=False)[1]
-            answers.append(result["prev_logprobs"])
+            for task in TASKS:
+                result = roll_out(policy, [task], do_sample=False)[1]
+                rollouts.append(result["prev_logprobs"])
         policy.generation_config.use_cache = None
-        return min(4 * distance(*answers), 1e-4)
+        return min(4 * max(map(distance, answers[False], answers[True])), 1e-4)
     base = next(kind for kind in type(policy).__mro__ if kind.__name__ == BASE)
     tokens = torch.arange(5, 37, device=policy.device)[None]
 
