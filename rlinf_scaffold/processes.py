@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from rlinf_scaffold.errors import LaunchError
 from rlinf_scaffold.signals import unwinding
@@ -185,7 +186,8 @@ def _started(
         )
     except OSError as error:
         raise LaunchError(str(command[0]), error.strerror or str(error)) from error
-    family = _Family(process, mark.encode())
+    since = _read_stat(Path(f"/proc/{process.pid}")).started
+    family = _Family(process, mark.encode(), since)
     with process:
         try:
             yield family
@@ -203,6 +205,7 @@ class _Family:
 
     process: subprocess.Popen[bytes]
     mark: bytes
+    since: int
     timed_out: bool = False
 
     def is_left(self) -> bool:
@@ -221,12 +224,12 @@ class _Family:
 
     def _running(self) -> Iterator[tuple[int, int]]:
         """Yield the number and the group of everything in it that runs."""
-        for folder in Path("/proc").glob("[0-9]*"):
-            state, group = _state_and_group(folder / "stat")
-            if state in "ZX":
+        for folder in _folders():
+            stat = _read_stat(folder)
+            if stat.state in "ZX" or stat.started < self.since:
                 continue
-            if group == self.process.pid or self.mark in _environment(folder):
-                yield int(folder.name), group
+            if stat.group == self.process.pid or self.mark in _environment(folder):
+                yield int(folder.name), stat.group
 
     def _signal_group(self, number: int) -> bool:
         self.process.poll()  # reaps the leader: a zombie would count as somebody left
@@ -239,12 +242,14 @@ class _Family:
 
 def _end(family: _Family, grace: float) -> None:
     """Ask a family to end; kill what is left, and reap the process."""
+    is_over = False
     try:
-        if family.is_left():
+        is_over = not family.is_left()
+        if not is_over:
             family.signal(signal.SIGTERM)
             _wait_for(family, grace)
     finally:
-        if family.is_left():
+        if not is_over and family.is_left():
             family.signal(signal.SIGKILL)
             _wait_for(family, _DYING)
         family.process.wait()
@@ -256,12 +261,26 @@ def _wait_for(family: _Family, seconds: float) -> None:
         time.sleep(_TICK / 5)
 
 
-def _state_and_group(stat: Path) -> tuple[str, int]:
+def _folders() -> Iterator[Path]:
+    """Yield the folder of every process; none where the system has no /proc."""
+    with suppress(FileNotFoundError):
+        yield from (it for it in Path("/proc").iterdir() if it.name.isdecimal())
+
+
+class _Stat(NamedTuple):
+    """What the system says of a process: since when it is there in ticks of its clock."""
+
+    state: str
+    group: int
+    started: int
+
+
+def _read_stat(folder: Path) -> _Stat:
     try:
-        state, _parent, group, *_ = stat.read_text("latin-1").rpartition(")")[2].split()
+        fields = (folder / "stat").read_bytes().rpartition(b")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
-        return "X", 0
-    return state, int(group)
+        return _Stat("X", 0, 0)
+    return _Stat(fields[0].decode(), int(fields[2]), int(fields[19]))
 
 
 def _environment(process: Path) -> bytes:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rlinf_scaffold.errors import LaunchError
-from rlinf_scaffold.processes import Finished, _state_and_group, run
+from rlinf_scaffold.processes import Finished, _read_stat, run
 
 FOR_EVER = 60.0
 SLEEP = f"import time; time.sleep({FOR_EVER})"
@@ -283,4 +283,4 @@ def test_sigterm_leaves_no_orphan(tmp_path: Path) -> None:
 
 
 def test_a_process_may_vanish_while_it_is_looked_at(tmp_path: Path) -> None:
-    assert _state_and_group(tmp_path / "stat") == ("X", 0)
+    assert _read_stat(tmp_path) == ("X", 0, 0)
