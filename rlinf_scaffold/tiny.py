@@ -29,7 +29,8 @@ class Rules:
             other logits; ``stepwise``, where generation gives it other inputs than a
             forward pass over all tokens has; ``unmasked``, where it refuses padding;
             ``streamed``, where its head reads further tokens ahead, too; ``routed``,
-            where its routers draw at random in training.
+            where its routers draw at random in training; ``mixed``, where weights stay in
+            another dtype than is asked for.
         imposed: settings without which rollout and training would disagree.
         widened: layers that compute in float32 with weights that FSDP casts, each as
             ``Class.name`` of what it is a part of.
