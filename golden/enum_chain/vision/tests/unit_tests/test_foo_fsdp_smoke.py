@@ -845,12 +845,13 @@ def measure_noise(policy: Any) -> float:
 
     if not MODEL_PATH:
         answers: dict[bool, list[torch.Tensor]] = {False: [], True: []}
+        usual = policy.generation_config.use_cache
         for use_cache, rollouts in answers.items():
             policy.generation_config.use_cache = use_cache
             for task in TASKS:
                 result = roll_out(policy, [task], do_sample=False)[1]
                 rollouts.append(result["prev_logprobs"])
-        policy.generation_config.use_cache = None
+        policy.generation_config.use_cache = usual
         return min(4 * max(map(distance, answers[False], answers[True])), 1e-4)
     base = next(kind for kind in type(policy).__mro__ if kind.__name__ == BASE)
     tokens = torch.arange(5, 37, device=policy.device)[None]
