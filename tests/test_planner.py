@@ -188,6 +188,11 @@ def test_refuses_heads_that_workers_cannot_score(layout: str, head: str) -> None
 
 LACKING: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (
+        {"head": "flow", "action_bins": 64},
+        {},
+        "--action-bins 64: flow has no bins: leave it out, or choose --head tokens",
+    ),
+    (
         {"action_bins": 32000},
         {"vocab_size": 32000},
         "--action-bins 32000: each is a token, and LlamaForCausalLM has 32000, which "

@@ -155,6 +155,11 @@ def test_good_answers(answers: dict[str, object]) -> None:
             {"unnorm_key": "${x}"},
             "--unnorm-key '${x}': letters, digits and _ . + - only",
         ),
+        (
+            {"state_dim": 9},
+            "--state-dim 9: text has a state of any size: leave it out, or add --state "
+            "token",
+        ),
         ({"precision": "int8"}, "--precision 'int8': one of bf16, fp16, fp32"),
         (
             {"attn_implementation": "flash"},
