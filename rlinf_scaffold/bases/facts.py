@@ -25,8 +25,10 @@ from rlinf_scaffold.bases.parts import (
     parts,
     repeated_layers,
     sources,
+    told_apart,
     towers,
 )
+from rlinf_scaffold.bases.positions import computes_positions, has_rope_index
 from rlinf_scaffold.bases.processors import folder_processor, read_processor
 from rlinf_scaffold.bases.refusals import (
     asks_for_decoder,
@@ -60,10 +62,6 @@ _MASKED_BATCH: Final = "attention_mask.shape[0] > 1"
 # Where layers keep states themselves, and not in a cache.
 _KEPT_STATES: Final = "self.recurrent_states = None"
 _HEARS: Final = re.compile(r"\b(audio|sound|speech)")
-_GIVES_POSITIONS: Final = "_prepare_position_ids_for_generation"  # as transformers 5
-_DROPPED_POSITIONS: Final = re.compile(
-    r"\w+\.pop\('position_ids'.*\)|\w+\['position_ids'\] = None"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +142,6 @@ class Reader:
         """Return the facts of what was built; raises as ``read`` does."""
         interpreter, config_class = built.interpreter, built.config_class
         config, decoder, model = built.config, built.decoder, built.model
-        given = self._gives_positions()
         base = Base(
             class_name=built.cls.name,
             module=self._home(built.cls),
@@ -160,7 +157,7 @@ class Reader:
             text_config=built.path,
             decoder_switch=asks_for_decoder(built.cls.node),
             mrope=delegates(self.library, built.cls)
-            or any(_numbers_tokens(part, given) for part in instances(model)),
+            or computes_positions(self.library, model),
             keeps_states=any(_KEPT_STATES in text for text in sources(model)),
             reads_lone_padding=any(_MASKED_BATCH in text for text in sources(model)),
             unlisted_config=self._is_unlisted(config_class, interpreter),
@@ -171,7 +168,7 @@ class Reader:
         names = repeated_layers(interpreter, model, config)
         names = names or layers(interpreter, model, config)
         own = names.difference(text_rules().undivided.get(base.model_type, ()))
-        return self._with_layers(base, model, own.difference(_told_apart(model, own)))
+        return self._with_layers(base, model, own.difference(told_apart(model, own)))
 
     def _seeing(
         self, interpreter: Interpreter, base: Base, model: Instance, decoder: Instance
@@ -202,7 +199,7 @@ class Reader:
                 self.library, processor, base.model_type, family.classes
             ),
             vision_layer_classes=tuple(sorted(vision)),
-            keeps_offsets=any(_has_rope_index(part) for part in instances(model)),
+            keeps_offsets=any(map(has_rope_index, instances(model))),
             normalizes_batches="timm" in family.packages or _normalizes_batches(model),
             head_owner=_head_owner(model),
             drops_processors=drops_processors(self.library, model.cls)
@@ -300,13 +297,6 @@ class Reader:
         text = module.path.read_text("utf-8") if module else ""
         return f'"{name}"' in text
 
-    def _gives_positions(self) -> bool:
-        """Whether what prepares inputs for generation is given positions."""
-        folder = self.library.transformers
-        utils = folder / "generation" / "utils.py" if folder else None
-        text = utils.read_text("utf-8") if utils and utils.is_file() else ""
-        return _GIVES_POSITIONS in text
-
     def _is_unlisted(self, config_class: Class, interpreter: Interpreter) -> bool:
         kind = _text(interpreter.class_value(config_class, "model_type"))
         listed = autos.config_class(self.library, kind)
@@ -394,64 +384,15 @@ def _has_head(part: Instance) -> bool:
     return _HEAD in part.attributes or "get_output_embeddings" in methods
 
 
-def _numbers_tokens(part: Instance, given: bool) -> bool:
-    """Whether a part computes positions, or has generation hand on none."""
-    return _has_rope_index(part) or any(
-        _drops_positions(owner.methods.get("prepare_inputs_for_generation"), given)
-        for owner in part.owners()
-    )
-
-
 def _hearing(config: object) -> set[Instance]:
     """Return the configurations of what hears, whose layers no policy runs."""
     inside = configurations(config) if isinstance(config, Instance) else ()
     return {found for path, found in inside if _HEARS.search(path)}
 
 
-def _has_rope_index(part: Instance) -> bool:
-    return any("get_rope_index" in owner.methods for owner in part.owners())
-
-
-def _told_apart(model: Instance, names: set[str]) -> set[str]:
-    """Return the layers that forwards know by their class, which FSDP1 wraps in its own."""
-    owners = {owner for part in instances(model) for owner in part.owners()}
-    forwards = (owner.methods.get("forward") for owner in owners)
-    asked = {
-        ast.unparse(node.args[1])
-        for forward in forwards
-        if forward is not None
-        for node in ast.walk(forward)
-        if isinstance(node, ast.Call)
-        and ast.unparse(node.func) == "isinstance"
-        and len(node.args) == 2
-    }
-    return names & asked
-
-
 def _normalizes_batches(model: Instance) -> bool:
     made = (part for _, part in parts(model) if isinstance(part, Made))
     return any("BatchNorm" in part.callee.name for part in made)
-
-
-def _drops_positions(prepare: ast.FunctionDef | None, given: bool) -> bool:
-    """Whether generation is handed inputs without positions, by a method of its own.
-
-    Args:
-        prepare: the method, if there is one.
-        given: whether it gets positions, which it may hand on with all else.
-    """
-    if prepare is None:
-        return False
-    told = ast.unparse(prepare)
-    if "super()" not in told and "position_ids" not in told:
-        return not (given and "kwargs.items()" in told)
-    if "create_position_ids" in told:  # as the embeddings do where they get none
-        return True
-    return any(
-        _DROPPED_POSITIONS.fullmatch(ast.unparse(node))
-        for node in ast.walk(prepare)
-        if isinstance(node, ast.Expr | ast.Assign)
-    )
 
 
 def _text(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -83,6 +84,22 @@ def repeated_layers(
     lists = [item.cls.name for items in _lists(tower) for item in items]
     declared = layers(interpreter, tower, config)
     return declared.intersection(lists) or _repeated(interpreter, tower, config)
+
+
+def told_apart(model: Instance, names: set[str]) -> set[str]:
+    """Return the layers that forwards know by their class, which FSDP1 wraps in its own."""
+    owners = {owner for part in instances(model) for owner in part.owners()}
+    forwards = (owner.methods.get("forward") for owner in owners)
+    asked = {
+        ast.unparse(node.args[1])
+        for forward in forwards
+        if forward is not None
+        for node in ast.walk(forward)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "isinstance"
+        and len(node.args) == 2
+    }
+    return names & asked
 
 
 def lora_targets(model: Instance, layers: Iterable[str]) -> tuple[str, ...]:
