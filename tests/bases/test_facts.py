@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
+from reading import read_own
 
 from rlinf_scaffold.bases.facts import Reader
 from rlinf_scaffold.bases.library import Class, Library
@@ -140,73 +140,6 @@ def test_configuration_further_below(old_site: Path) -> None:
     base = read(old_site, "SeeDeep")
     assert (base.text_config, base.hidden_size) == ("thinker_config.text_config", 64)
     assert base.vision_layer_classes == ("SeeBlock",)
-
-
-def read_own(site: Path, folder: Path, source: str, name: str) -> Base:
-    (folder / "mine.py").write_text(source)
-    library = Library((folder, site))
-    cls = library.find("mine", name)
-    assert isinstance(cls, Class)
-    return Reader(library, name).read(cls, {"vocab_size": 9})
-
-
-GENERATES = """
-from torch import nn
-from transformers.generation import GenerationMixin
-from transformers.models.see.configuration_see import SeeVisionConfig
-from transformers.models.see.modeling_see import SeeBlock, SeePreTrainedModel
-
-class SeeAnew(SeePreTrainedModel, GenerationMixin):
-    config: SeeVisionConfig
-
-    def __init__(self, config):
-        super().__init__(config)
-        self.blocks = nn.ModuleList([SeeBlock(config) for _ in range(config.depth)])
-        self.lm_head = nn.Linear(1, 1)
-
-    def forward(self, input_ids=None, pixel_values=None, past_key_values=None):
-        return self.run(pixel_values)
-
-    def prepare_inputs_for_generation(self, inputs, positions=None):
-        {line}
-        return inputs
-"""
-
-
-@pytest.mark.parametrize(
-    ("line", "computes"),
-    [
-        ("pass", True),
-        ("inputs['position_ids'] = positions", False),
-        ("positions = inputs['position_ids']", False),
-        ("inputs['position_ids'] = None", True),
-        ("inputs.pop('position_ids', None)", True),
-        ("if positions: inputs.pop('position_ids')", True),
-        ("inputs['position_ids'] = create_position_ids(inputs)", True),
-        ("inputs = {key: value for key, value in kwargs.items()}", True),
-    ],
-)
-def test_positions_that_generation_drops_are_computed(
-    site: Path, tmp_path: Path, line: str, computes: bool
-) -> None:
-    source = GENERATES.format(line=line)
-    assert read_own(site, tmp_path, source, "SeeAnew").mrope is computes
-
-
-def test_positions_that_generation_is_given_may_be_handed_on(
-    site: Path, tmp_path: Path
-) -> None:
-    own = shutil.copytree(site, tmp_path / "site")
-    line = "inputs = {key: value for key, value in kwargs.items()}"
-    source = GENERATES.format(line=line)
-    assert read_own(own, tmp_path, source, "SeeAnew").mrope
-    generation = own / "transformers/generation"
-    generation.mkdir(exist_ok=True)
-    given = "class GenerationMixin:\n    def _prepare_position_ids_for_generation(self): ..."
-    (generation / "utils.py").write_text(given)
-    assert not read_own(own, tmp_path, source, "SeeAnew").mrope
-    dropping = GENERATES.format(line="inputs = {}")
-    assert read_own(own, tmp_path, dropping, "SeeAnew").mrope
 
 
 def test_layers_that_share_weights_are_no_units(site: Path, tmp_path: Path) -> None:
