@@ -30,7 +30,7 @@ class Family:
         video_settings: what the tiny video processor is told.
         processor_settings: what the tiny processor is told about them.
         image_size: height and width of the images that the proofs process.
-        prompt_length: characters and image tokens that prompts of the proofs have room for.
+        image_tokens: the most tokens that an image takes in a prompt of the proofs.
         placeholder: attributes of a processor whose texts stand for an image, one after
             the other, where that is not its image token alone.
         one_image: whether it takes one image for each prompt.
@@ -64,7 +64,7 @@ class Family:
     video_settings: Settings = field(default_factory=dict)
     processor_settings: Settings = field(default_factory=dict)
     image_size: int = 56
-    prompt_length: int = 288
+    image_tokens: int = 40
     placeholder: tuple[str, ...] = ("image_token",)
     one_image: bool = False
     frames: int = 0

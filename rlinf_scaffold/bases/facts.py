@@ -20,6 +20,7 @@ from rlinf_scaffold.bases.library import (
 )
 from rlinf_scaffold.bases.parts import (
     instances,
+    is_made_elsewhere,
     layers,
     lora_targets,
     parts,
@@ -183,7 +184,10 @@ class Reader:
             name
             for t, config in inside
             if config not in others
-            for name in repeated_layers(interpreter, t, config)
+            for name in (
+                repeated_layers(interpreter, t, config)
+                or ({t.cls.name} if is_made_elsewhere(t) else set())
+            )
         }.difference(text_rules().undivided.get(base.model_type, ()))
         family = family_of(base.model_type)
         processor = (

@@ -86,6 +86,18 @@ def repeated_layers(
     return declared.intersection(lists) or _repeated(interpreter, tower, config)
 
 
+def is_made_elsewhere(part: Instance) -> bool:
+    """Whether another library makes what a part holds.
+
+    Such a part asks its own parameters where they are, which FSDP1 takes from whatever is no
+    unit of its own.
+    """
+    return any(
+        isinstance(value, Made) and not value.callee.name.startswith("torch.")
+        for value in part.attributes.values()
+    )
+
+
 def told_apart(model: Instance, names: set[str]) -> set[str]:
     """Return the layers that forwards know by their class, which FSDP1 wraps in its own."""
     owners = {owner for part in instances(model) for owner in part.owners()}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from archs.entries import Entry
-from warm.runs import Candidate, Ended, digest, prove, versions_of
+from warm.runs import AT_ONCE, Candidate, Ended, digest, prove, versions_of
 
 from rlinf_scaffold.bases import find_base
 from rlinf_scaffold.changes import ChangeSet
@@ -114,8 +115,11 @@ def cover(
     wanted: list[Candidate] = []
     plans: dict[str, Planned] = {}
     kept: dict[str, Path] = {}
-    for class_name in dict.fromkeys(entry.class_name for entry in entries):
-        planned = plan_on(class_name, search_path)
+    class_names = list(dict.fromkeys(entry.class_name for entry in entries))
+    with ProcessPoolExecutor(AT_ONCE) as pool:
+        planning = pool.map(partial(plan_on, search_path=search_path), class_names)
+        all_planned = dict(zip(class_names, planning, strict=True))
+    for class_name, planned in all_planned.items():
         if planned.base is None:
             results[class_name] = Result(outcome="refused", reason=planned.reason)
             continue

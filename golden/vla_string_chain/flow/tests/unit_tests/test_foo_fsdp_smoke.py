@@ -122,7 +122,8 @@ TINY_POLICY = {
     "attn_implementation": "eager",
     "hidden_size": 64,
     "image_size": [IMAGE_SIZE, IMAGE_SIZE],
-    "max_prompt_length": 288,  # characters: the tiny tokenizer knows no words
+    # Characters, as the tiny tokenizer knows no words, and tokens of images.
+    "max_prompt_length": 200,
     "state_dim": 3,
     "add_value_head": True,
     "lora_rank": 4,
