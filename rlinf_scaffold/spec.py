@@ -61,6 +61,7 @@ DEFAULT_STATE_DIM = 8
 _SELDOM = (
     *("decoder_switch", "drops_processors", "head_owner", "keeps_offsets"),
     *(
+        "initializes_orthogonally",
         "keeps_states",
         "mrope",
         "needs_images",
@@ -115,6 +116,8 @@ class Base:
         vision_layer_classes: those of ``layer_classes`` that read images.
         mrope: whether it computes position ids of its own, or generates without.
         keeps_offsets: whether it keeps, between calls, how far positions are from tokens.
+        initializes_orthogonally: whether it starts layers as orthogonal matrices, which
+            torch computes in no dtype below float32.
         keeps_states: whether its layers keep states of the batch before.
         normalizes_batches: whether it has batch norms, as far as its source tells.
         head_owner: the part that has the language head, where the base gives none.
@@ -148,6 +151,7 @@ class Base:
     vision_layer_classes: tuple[str, ...] = ()
     mrope: bool = False
     keeps_offsets: bool = False
+    initializes_orthogonally: bool = False
     keeps_states: bool = False
     normalizes_batches: bool = False
     reads_lone_padding: bool = False

@@ -62,6 +62,8 @@ _SIZE: Final = "hidden_size"
 _MASKED_BATCH: Final = "attention_mask.shape[0] > 1"
 # Where layers keep states themselves, and not in a cache.
 _KEPT_STATES: Final = "self.recurrent_states = None"
+# A part of nn.init.orthogonal_ and of what transformers 5 puts before it.
+_ORTHOGONAL: Final = "init.orthogonal_("
 _HEARS: Final = re.compile(r"\b(audio|sound|speech)")
 
 
@@ -159,6 +161,9 @@ class Reader:
             decoder_switch=asks_for_decoder(built.cls.node),
             mrope=delegates(self.library, built.cls)
             or computes_positions(self.library, model),
+            initializes_orthogonally=any(
+                _ORTHOGONAL in text for text in sources(model)
+            ),
             keeps_states=any(_KEPT_STATES in text for text in sources(model)),
             reads_lone_padding=any(_MASKED_BATCH in text for text in sources(model)),
             unlisted_config=self._is_unlisted(config_class, interpreter),

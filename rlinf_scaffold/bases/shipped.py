@@ -33,6 +33,7 @@ class Seeing(TypedDict, total=False):
     vision_layer_classes: list[str]
     mrope: bool
     keeps_offsets: bool
+    initializes_orthogonally: bool
     keeps_states: bool
     normalizes_batches: bool
     reads_lone_padding: bool
@@ -92,6 +93,7 @@ def _base(name: str, entry: Entry) -> Base:
         vision_layer_classes=tuple(entry.get("vision_layer_classes", ())),
         mrope=entry.get("mrope", False),
         keeps_offsets=entry.get("keeps_offsets", False),
+        initializes_orthogonally=entry.get("initializes_orthogonally", False),
         keeps_states=entry.get("keeps_states", False),
         normalizes_batches=entry.get("normalizes_batches", False),
         reads_lone_padding=entry.get("reads_lone_padding", False),

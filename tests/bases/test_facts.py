@@ -217,6 +217,7 @@ FACTS: list[tuple[str, str, dict[str, object]]] = [
         "def _setup_cache(self): self.recurrent_states = None",
         {"keeps_states": True},
     ),
+    ("init", "nn.init.orthogonal_(module)", {"initializes_orthogonally": True}),
 ]
 
 
@@ -228,6 +229,7 @@ def test_what_layers_do(
     base = read_own(site, tmp_path, source, "MineForCausalLM")
     usual: dict[str, object] = {
         "layer_classes": BOTH,
+        "initializes_orthogonally": False,
         "keeps_states": False,
         "reads_lone_padding": False,
     }
@@ -235,21 +237,23 @@ def test_what_layers_do(
 
 
 @pytest.mark.parametrize(
-    ("sign", "refused"), [("nn.init.orthogonal_(self.weight)", True), ("pass", False)]
+    ("line", "refused"),
+    [("pass", False), ("self.keys = past_key_values.shared_layers", True)],
 )
 def test_layers_that_training_cannot_repeat(
-    site: Path, tmp_path: Path, sign: str, refused: bool
+    site: Path, tmp_path: Path, line: str, refused: bool
 ) -> None:
-    source = KINDS.format(**{**PLAIN, "init": sign})
-    own = "class MineConfig(ToyConfig):\n    model_type = 'rwkv'\n\nclass MineForCausalLM("
+    source = KINDS.format(**{**PLAIN, "forward": line})
+    own = "class MineConfig(ToyConfig):\n    model_type = 'gemma3n'\n\nclass MineForCausalLM("
     source = source.replace("class MineForCausalLM(", own).replace(
         "    _no_split",
         "    config: MineConfig\n    config_class = MineConfig\n    _no_split",
     )
     if not refused:
-        assert read_own(site, tmp_path, source, "MineForCausalLM").model_type == "rwkv"
+        base = read_own(site, tmp_path, source, "MineForCausalLM")
+        assert base.model_type == "gemma3n"
         return
-    with pytest.raises(UnsupportedBaseError, match="torch has not for bfloat16"):
+    with pytest.raises(UnsupportedBaseError, match="share keys and values"):
         read_own(site, tmp_path, source, "MineForCausalLM")
 
 

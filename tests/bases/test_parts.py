@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+from reading import read_own
+
 from rlinf_scaffold.bases.facts import Reader
 from rlinf_scaffold.bases.library import Class, Library
 from rlinf_scaffold.spec import Base
@@ -43,3 +46,43 @@ def test_every_attention_that_may_be_chosen_is_a_target(site: Path) -> None:
 
 def test_linear_subclass_is_a_target_where_nothing_else_is(site: Path) -> None:
     assert facts_of(site, "PlainForCausalLM").lora_targets == ("dense",)
+
+
+SEES_WITH = """
+import timm
+from torch import nn
+from transformers.models.auto import AutoModel
+from transformers.models.see.modeling_see import (
+    SeeForConditionalGeneration, SeePreTrainedModel, SeeVisionConfig
+)
+
+class Eye(SeePreTrainedModel):
+    config: SeeVisionConfig
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.inner = {inner}
+
+class Mine(SeeForConditionalGeneration):
+    def __init__(self, config):
+        super(SeeForConditionalGeneration, self).__init__(config)
+        self.visual = Eye(config.vision_config)
+        self.language_model = AutoModel.from_config(config=config.text_config)
+        self.lm_head = nn.Linear(1, 1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("inner", "units"),
+    [
+        ("None", ()),
+        ("nn.Conv2d(3, 8, 1)", ()),
+        ("timm.create_model(config.name)", ("Eye",)),
+    ],
+)
+def test_a_tower_of_another_library_is_one_unit(
+    site: Path, tmp_path: Path, inner: str, units: tuple[str, ...]
+) -> None:
+    base = read_own(site, tmp_path, SEES_WITH.format(inner=inner), "Mine")
+    assert base.vision_layer_classes == units
+    assert base.layer_classes == (*units, "ToyLayer")
