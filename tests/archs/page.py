@@ -45,12 +45,16 @@ class Covered:
 
 def totals(covered: Sequence[Covered]) -> Iterator[Sequence[str]]:
     """Yield a row for each list and each transformers."""
-    shares = ("pass, %", f"of those in {covered[0].version}, %")
+    shares = ("pass, %", f"of those that pass with {covered[0].version}, %")
     yield ("List", "transformers", "Entries", *OUTCOMES, *shares)
     for kind in LISTS:
         for it in covered:
             listed = {e: r.outcome for e, r in it.results.items() if e.list == kind}
-            common = [listed[entry] for entry in covered[0].results if entry in listed]
+            common = [
+                listed[entry]
+                for entry, result in covered[0].results.items()
+                if result.outcome == OUTCOMES[0] and entry in listed
+            ]
             outcomes = [*listed.values()]
             counts = (str(outcomes.count(each)) for each in OUTCOMES)
             numbers = (str(len(outcomes)), *counts, _share(outcomes), _share(common))
