@@ -20,13 +20,12 @@ from rlinf_scaffold.bases.library import (
 )
 from rlinf_scaffold.bases.parts import (
     instances,
-    is_made_elsewhere,
     layers,
     lora_targets,
     parts,
     repeated_layers,
-    sources,
     told_apart,
+    tower_units,
     towers,
 )
 from rlinf_scaffold.bases.positions import computes_positions, has_rope_index
@@ -42,6 +41,7 @@ from rlinf_scaffold.bases.refusals import (
     refuse_name,
     sees,
 )
+from rlinf_scaffold.bases.signs import read_signs
 from rlinf_scaffold.bases.tables import read_tables
 from rlinf_scaffold.bases.values import (
     Instance,
@@ -58,12 +58,6 @@ from rlinf_scaffold.tiny import text_rules
 _HEAD: Final = "lm_head"
 _DECODERS: Final = ("text_config", "decoder", "generator", "decoder_config")
 _SIZE: Final = "hidden_size"
-# What transformers 4 asks before it masks states of state space models.
-_MASKED_BATCH: Final = "attention_mask.shape[0] > 1"
-# Where layers keep states themselves, and not in a cache.
-_KEPT_STATES: Final = "self.recurrent_states = None"
-# A part of nn.init.orthogonal_ and of what transformers 5 puts before it.
-_ORTHOGONAL: Final = "init.orthogonal_("
 _HEARS: Final = re.compile(r"\b(audio|sound|speech)")
 
 
@@ -161,13 +155,9 @@ class Reader:
             decoder_switch=asks_for_decoder(built.cls.node),
             mrope=delegates(self.library, built.cls)
             or computes_positions(self.library, model),
-            initializes_orthogonally=any(
-                _ORTHOGONAL in text for text in sources(model)
-            ),
-            keeps_states=any(_KEPT_STATES in text for text in sources(model)),
-            reads_lone_padding=any(_MASKED_BATCH in text for text in sources(model)),
             unlisted_config=self._is_unlisted(config_class, interpreter),
             renames_weights=self._renames_weights(built.cls.name),
+            **read_signs(model),
         )
         if sees(built.arguments):
             return self._seeing(interpreter, base, model, decoder)
@@ -189,10 +179,7 @@ class Reader:
             name
             for t, config in inside
             if config not in others
-            for name in (
-                repeated_layers(interpreter, t, config)
-                or ({t.cls.name} if is_made_elsewhere(t) else set())
-            )
+            for name in tower_units(interpreter, t, config)
         }.difference(text_rules().undivided.get(base.model_type, ()))
         family = family_of(base.model_type)
         processor = (

@@ -86,16 +86,18 @@ def repeated_layers(
     return declared.intersection(lists) or _repeated(interpreter, tower, config)
 
 
-def is_made_elsewhere(part: Instance) -> bool:
-    """Whether another library makes what a part holds.
+def tower_units(interpreter: Interpreter, tower: Instance, config: object) -> set[str]:
+    """Return the layer classes of what sees; the tower where another library makes it.
 
-    Such a part asks its own parameters where they are, which FSDP1 takes from whatever is no
-    unit of its own.
+    Such a tower asks its own parameters where they are, which FSDP1 takes from whatever is
+    no unit of its own.
     """
-    return any(
+    is_made_elsewhere = any(
         isinstance(value, Made) and not value.callee.name.startswith("torch.")
-        for value in part.attributes.values()
+        for value in tower.attributes.values()
     )
+    found = repeated_layers(interpreter, tower, config)
+    return found or ({tower.cls.name} if is_made_elsewhere else set())
 
 
 def told_apart(model: Instance, names: set[str]) -> set[str]:
